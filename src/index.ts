@@ -1,0 +1,10 @@
+export type { components, operations, paths } from "../generated/openapi.js";
+export {
+  type CancelledUpload,
+  type CancelUploadOptions,
+  cancelUpload,
+  type OpenAIFile,
+  type Upload,
+} from "./cancel-upload.js";
+export { type Client, type ClientOptions, createClient } from "./client.js";
+export { ApiError, ClientError, ConnectionError, type ErrorResponse, InvalidResponseError } from "./errors.js";

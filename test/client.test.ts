@@ -1,0 +1,116 @@
+import { inspect } from "node:util";
+import { describe, expect, inject, test, vi } from "vitest";
+import { cancelUpload, createClient } from "../src/index.js";
+import { cancelledUpload } from "./support/contract.js";
+import { json, serve } from "./support/server.js";
+
+test("a plain POST is openapi-fetch's own, with the key added", async () => {
+  const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
+  const { data, error, response } = await client.POST("/uploads/{upload_id}/cancel", {
+    params: { path: { upload_id: "upload_abc123" } },
+  });
+  expect(data).toEqual(cancelledUpload);
+  expect(error).toBeUndefined();
+  expect(response.status).toBe(200);
+});
+
+test("the key, the organization and the project are sent as the API wants them", async () => {
+  await using server = await serve(json(200, cancelledUpload));
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", organization: "org-1", project: "proj_1" });
+  await cancelUpload(client, "upload_abc123");
+  expect(server.requests[0]?.headers).toMatchObject({
+    authorization: "Bearer sk-test",
+    "openai-organization": "org-1",
+    "openai-project": "proj_1",
+  });
+});
+
+test("options that are not given come from the environment", async () => {
+  await using server = await serve(json(200, cancelledUpload));
+  vi.stubEnv("OPENAI_API_KEY", "sk-environment");
+  vi.stubEnv("OPENAI_BASE_URL", server.url);
+  vi.stubEnv("OPENAI_ORG_ID", "org-environment");
+  vi.stubEnv("OPENAI_PROJECT_ID", "proj_environment");
+  const client = createClient();
+  vi.unstubAllEnvs();
+  await cancelUpload(client, "upload_abc123");
+  expect(server.requests[0]?.headers).toMatchObject({
+    authorization: "Bearer sk-environment",
+    "openai-organization": "org-environment",
+    "openai-project": "proj_environment",
+  });
+});
+
+test.for([
+  { name: "a function", apiKey: () => "sk-function" },
+  { name: "an async function", apiKey: async () => "sk-function" },
+])("the key may come from $name, asked for each request", async ({ apiKey }) => {
+  await using server = await serve(json(200, cancelledUpload));
+  const asked = vi.fn(apiKey);
+  const client = createClient({ baseUrl: server.url, apiKey: asked });
+  expect(asked).not.toHaveBeenCalled();
+  await cancelUpload(client, "upload_abc123");
+  await cancelUpload(client, "upload_abc123");
+  expect(asked).toHaveBeenCalledTimes(2);
+  expect(server.requests[1]?.headers.authorization).toBe("Bearer sk-function");
+});
+
+describe("a key of the caller's own takes the place of the API key", () => {
+  test.for([{ authorization: "Bearer gateway" }, { "api-key": "azure" }])("%j", async (headers) => {
+    await using server = await serve(json(200, cancelledUpload));
+    await cancelUpload(createClient({ baseUrl: server.url, headers }), "upload_abc123");
+    await cancelUpload(createClient({ baseUrl: server.url, apiKey: "sk-test" }), "upload_abc123", { headers });
+    for (const request of server.requests) {
+      expect(request.headers).toMatchObject(headers);
+      expect(request.headers.authorization).not.toBe("Bearer sk-test");
+    }
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
+test("without a key nothing is sent, and the error names OPENAI_API_KEY", async () => {
+  await using server = await serve(json(200, cancelledUpload));
+  const cancel = cancelUpload(createClient({ baseUrl: server.url }), "upload_abc123");
+  await expect(cancel).rejects.toThrow(TypeError);
+  await expect(cancel).rejects.toThrow("OPENAI_API_KEY");
+  expect(server.requests).toHaveLength(0);
+});
+
+describe("a key that no header can carry is a TypeError that doesn't show it", () => {
+  test.for(["sk-secret\n", "sk-secret\r\nx: y", " sk-secret", "sk-secret\0", "sk-sécret", "“sk-secret”"])(
+    "%j",
+    async (apiKey) => {
+      expect(() => createClient({ apiKey })).toThrow(TypeError);
+      expect(() => createClient({ apiKey })).not.toThrow(/s.cret/);
+
+      await using server = await serve(json(200, cancelledUpload));
+      const cancel = cancelUpload(createClient({ baseUrl: server.url, apiKey: () => apiKey }), "upload_abc123");
+      await expect(cancel).rejects.toThrow(TypeError);
+      await expect(cancel).rejects.not.toThrow(/s.cret/);
+      expect(server.requests).toHaveLength(0);
+    },
+  );
+
+  test("nor does a header that holds one", () => {
+    expect(() => createClient({ headers: { authorization: "Bearer sk-secret\n\n." } })).toThrow(TypeError);
+    expect(() => createClient({ headers: { authorization: "Bearer sk-secret\n\n." } })).not.toThrow(/secret/);
+  });
+});
+
+test.for([
+  "",
+  "api.openai.com/v1",
+  "ftp://api.openai.com",
+  "https://user:secret@api.openai.com",
+  "https://api.openai.com/v1?a",
+  "/v1",
+])("the baseUrl %j is a TypeError that says what is expected", (baseUrl) => {
+  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(
+    /^baseUrl must be an absolute http: or https: URL/,
+  );
+});
+
+test("the client doesn't show the key", () => {
+  const client = createClient({ apiKey: "sk-secret" });
+  expect(inspect(client, { depth: null, showHidden: true })).not.toContain("sk-secret");
+});

@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect, inject, test } from "vitest";
+import { cancelUpload, createClient } from "../src/index.js";
+import { cancelledUpload, contract } from "./support/contract.js";
+
+test("what cancelUpload resolves to is what the contract's schema says", async () => {
+  const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
+  const upload = await cancelUpload(client, "upload_abc123");
+
+  // An OpenAPI 3.1 document is no JSON Schema, but its schemas are.
+  const ajv = new Ajv2020({ strict: false, validateSchema: false, formats: { unixtime: true } });
+  const isUpload = ajv.addSchema(contract, "contract").compile({ $ref: "contract#/components/schemas/Upload" });
+  expect(isUpload(upload), ajv.errorsText(isUpload.errors)).toBe(true);
+  expect(upload).toEqual(cancelledUpload);
+});
+
+test("the client calls the contract's first server unless it is told another", async () => {
+  const urls: string[] = [];
+  const client = createClient({
+    apiKey: "sk-test",
+    fetch: async (request) => {
+      urls.push(request.url);
+      return Response.json(cancelledUpload);
+    },
+  });
+  await cancelUpload(client, "upload_abc123");
+  expect(urls).toEqual([`${contract.servers[0]?.url}/uploads/upload_abc123/cancel`]);
+});
+
+test("the mock refuses a request that departs from the contract", async () => {
+  const response = await fetch(`${inject("prismUrl")}/uploads/upload_abc123/cancel`, { method: "POST" });
+  expect(response.status).toBe(401);
+});
+
+test("the generated types mark what the contract deprecates", () => {
+  const types = readFileSync("generated/openapi.d.ts", "utf8");
+  const deprecated = types.matchAll(/@deprecated\n(?: +\* .*\n)+ +\*\/\n +(\w+)/g);
+  expect([...deprecated].map(([, field]) => field)).toEqual(["status", "status_details"]);
+});

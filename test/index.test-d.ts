@@ -1,0 +1,47 @@
+import { describe, expectTypeOf, test } from "vitest";
+import {
+  type CancelledUpload,
+  type Client,
+  cancelUpload,
+  type components,
+  createClient,
+  type OpenAIFile,
+  type Upload,
+} from "../src/index.js";
+
+const client = createClient();
+
+test("the status of what cancelUpload resolves to is cancelled, and nothing else", () => {
+  expectTypeOf(cancelUpload).returns.resolves.toEqualTypeOf<CancelledUpload>();
+  expectTypeOf<CancelledUpload["status"]>().toEqualTypeOf<"cancelled">();
+  expectTypeOf<CancelledUpload>().toExtend<Upload>();
+});
+
+test("the types are the contract's", () => {
+  expectTypeOf(client).toEqualTypeOf<Client>();
+  expectTypeOf<Upload>().toEqualTypeOf<components["schemas"]["Upload"]>();
+  expectTypeOf<Upload["status"]>().toEqualTypeOf<"pending" | "completed" | "cancelled" | "expired">();
+  expectTypeOf<Upload["file"]>().toEqualTypeOf<OpenAIFile | null | undefined>();
+  expectTypeOf<Upload["object"]>().toEqualTypeOf<"upload" | undefined>();
+  expectTypeOf<OpenAIFile["expires_at"]>().toEqualTypeOf<number | undefined>();
+});
+
+describe("it doesn't compile", () => {
+  test("to call a path that the contract doesn't have", () => {
+    // @ts-expect-error: no such path
+    client.POST("/uploads/{upload_id}/cancle", { params: { path: { upload_id: "upload_abc123" } } });
+    // @ts-expect-error: no such method of the path
+    client.GET("/uploads/{upload_id}/cancel", { params: { path: { upload_id: "upload_abc123" } } });
+  });
+
+  test("to leave upload_id out", () => {
+    // @ts-expect-error: no params
+    client.POST("/uploads/{upload_id}/cancel");
+    // @ts-expect-error: no upload_id
+    client.POST("/uploads/{upload_id}/cancel", { params: { path: {} } });
+    // @ts-expect-error: no uploadId
+    cancelUpload(client);
+    // @ts-expect-error: an id is a string
+    cancelUpload(client, 5);
+  });
+});

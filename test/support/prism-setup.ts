@@ -1,0 +1,15 @@
+import type { TestProject } from "vitest/node";
+import { contract, startPrism } from "../../scripts/prism.js";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    prismUrl: string;
+  }
+}
+
+/** One Prism for all test files: it serves the contract, and refuses what departs from it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const prism = await startPrism("mock", contract, "--errors");
+  project.provide("prismUrl", prism.url);
+  return async () => prism[Symbol.asyncDispose]();
+}

@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+
+/** An HTTP server on loopback, gone with the `await using` that holds it. */
+export interface Server extends AsyncDisposable {
+  readonly url: string;
+  /** What was sent to it, in order. */
+  readonly requests: readonly IncomingMessage[];
+}
+
+export async function serve(answer: RequestListener): Promise<Server> {
+  const requests: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request);
+    return answer(request, response);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}/v1`,
+    requests,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await once(server.close(), "close");
+    },
+  };
+}
+
+/** Answers each request with this status and this body as JSON. */
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): RequestListener {
+  return (_request, response) => {
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+  };
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    globalSetup: "test/support/prism-setup.ts",
+    typecheck: { enabled: true, tsconfig: "tsconfig.json" },
+    // The tests must not depend on, nor send, what the developer's environment holds.
+    env: { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" },
+  },
+});
