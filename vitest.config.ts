@@ -1,6 +1,6 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: "test/support/prism-setup.ts",
     typecheck: { enabled: true, tsconfig: "tsconfig.json" },
@@ -8,3 +8,5 @@ export default defineConfig({
     env: { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" },
   },
 });
+
+export default config;

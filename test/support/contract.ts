@@ -23,7 +23,7 @@ interface Contract {
 
 export const contract: Contract = parse(readFileSync(path, "utf8"));
 
-export const { responses } = contract.paths["/uploads/{upload_id}/cancel"].post;
+const { responses } = contract.paths["/uploads/{upload_id}/cancel"].post;
 
 /** The Upload that the contract shows as its example. */
 export const cancelledUpload: unknown = responses["200"]?.content["application/json"].example;
