@@ -1,6 +1,7 @@
 import type { components } from "../generated/openapi.js";
-import type { Client, ClientOptions } from "./client.js";
-import { ApiError, excerpt, InvalidResponseError, isObject } from "./errors.js";
+import { type Client, type ClientOptions, checkedHeaders, fetchOf } from "./client.js";
+import { ApiError, type Call, excerpt, InvalidResponseError, isObject } from "./errors.js";
+import { checkRetryOptions, type RetryOptions, retryAfter } from "./resilient-fetch.js";
 
 /** A large file that is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
@@ -11,8 +12,8 @@ export type OpenAIFile = components["schemas"]["OpenAIFile"];
 /** An Upload that was given up: no Parts may be added to it. */
 export type CancelledUpload = Upload & { status: "cancelled" };
 
-/** What one call may set for itself. */
-export interface CancelUploadOptions {
+/** What one call may set for itself, over the client's own. */
+export interface CancelUploadOptions extends RetryOptions {
   /** Gives the call up; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Headers for this call, over the client's. */
@@ -23,8 +24,9 @@ export interface CancelUploadOptions {
  * Cancels an Upload. Resolves only when the API answered with an Upload whose status is `cancelled`.
  *
  * @param uploadId The Upload's `id`, such as `upload_abc123`.
- * @throws ApiError where the API refused, ConnectionError where it gave no answer, InvalidResponseError where the
- * answer is no cancelled Upload, TypeError where an argument can't be used (nothing is sent then).
+ * @throws ApiError where the API refused, ConnectionError where it gave no answer, InvalidResponseError where its
+ * answer is no cancelled Upload, TypeError where an argument can't be used (nothing is sent then), and the signal's
+ * reason where it aborted.
  * @example
  * const upload = await cancelUpload(createClient(), "upload_abc123");
  * upload.status; // "cancelled"
@@ -32,21 +34,25 @@ export interface CancelUploadOptions {
 export async function cancelUpload(
   client: Client,
   uploadId: string,
-  { signal, headers }: CancelUploadOptions = {},
+  options: CancelUploadOptions = {},
 ): Promise<CancelledUpload> {
+  const { signal, headers, maxRetries, timeout } = options;
+  checkRetryOptions(options);
+  const fetch = fetchOf(client);
+  const call: Call = { operation: `Cancelling ${String(uploadId)}`, attempts: 0, unanswered: 0 };
+
   const { data, error, response } = await client.POST("/uploads/{upload_id}/cancel", {
     params: { path: { upload_id: uploadId } },
+    ...(headers && { headers: checkedHeaders(headers) }),
+    // Not as the Request's own signal: each Request would leave a listener on it until it is garbage collected.
+    fetch: (request) => fetch(request, { call, maxRetries, timeout, signals: [signal] }),
     parseAs: "text",
-    ...(signal && { signal }),
-    ...(headers && { headers }),
   });
-  const context = { operation: `Cancelling ${uploadId}`, response, attempts: 1 };
-  if (!response.ok && response.status >= 400) throw new ApiError({ ...context, body: error });
+  if (response.status >= 400) throw new ApiError(call, response, error, retryAfter(response.headers));
 
-  const answer = data ?? error;
-  const body = typeof answer === "string" ? parse(answer) : answer;
+  const body = data === undefined ? undefined : parse(data);
   if (isCancelledUpload(body)) return body;
-  throw new InvalidResponseError(whatInstead(body), { ...context, body });
+  throw new InvalidResponseError(call, whatInstead(body), response, body);
 }
 
 /**
@@ -68,7 +74,7 @@ function isUpload(body: unknown): body is Upload {
 }
 
 function whatInstead(body: unknown): string {
-  return isUpload(body) ? `an Upload that is ${JSON.stringify(body.status)}` : `no Upload but ${excerpt(body)}`;
+  return isUpload(body) ? `with an Upload that is ${excerpt(body.status)}` : `with no Upload but ${excerpt(body)}`;
 }
 
 /** The JSON value, or the text where it is none. */

@@ -1,10 +1,12 @@
 import createOpenapiClient, {
   defaultPathSerializer,
+  type HeadersOptions,
   mergeHeaders,
   type Client as OpenapiClient,
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
+import { checkRetryOptions, type ResilientFetchOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -13,7 +15,7 @@ const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 export type Client = OpenapiClient<paths>;
 
 /** openapi-fetch's options, and those of the OpenAI API. */
-export interface ClientOptions extends Omit<OpenapiClientOptions, "baseUrl" | "pathSerializer"> {
+export interface ClientOptions extends Omit<OpenapiClientOptions, "baseUrl" | "pathSerializer">, RetryOptions {
   /**
    * The API key, or a function that is asked for it before each attempt.
    * Default: the environment's `OPENAI_API_KEY`. Not needed where `headers` has an `authorization` or `api-key`.
@@ -27,10 +29,22 @@ export interface ClientOptions extends Omit<OpenapiClientOptions, "baseUrl" | "p
   readonly project?: string | undefined;
 }
 
+type CallOptions = RetryOptions & Pick<ResilientFetchOptions, "call" | "signals">;
+type CallFetch = (request: Request, options?: CallOptions) => Promise<Response>;
+
+const fetches = new WeakMap<Client, CallFetch>();
+
+/** The client's own fetch, with options for one call; openapi-fetch takes it as the `fetch` of a request. */
+export function fetchOf(client: Client): CallFetch {
+  const fetch = fetches.get(client);
+  if (fetch === undefined) throw new TypeError("client must be one that createClient() made");
+  return fetch;
+}
+
 /**
- * An openapi-fetch client of the OpenAI API that adds the key.
+ * An openapi-fetch client of the OpenAI API that adds the key, and tries again what may pass.
  *
- * @throws TypeError where an option can't be used; what it says never contains the key.
+ * @throws TypeError where an option can't be used; it never shows the key.
  * @example
  * const client = createClient();
  * const upload = await cancelUpload(client, "upload_abc123");
@@ -41,39 +55,68 @@ export function createClient(options: ClientOptions = {}): Client {
     baseUrl = fromEnvironment("OPENAI_BASE_URL") ?? DEFAULT_BASE_URL,
     organization = fromEnvironment("OPENAI_ORG_ID"),
     project = fromEnvironment("OPENAI_PROJECT_ID"),
+    maxRetries,
+    timeout,
     headers,
-    fetch = (request) => globalThis.fetch(request),
+    signal,
+    fetch,
+    requestInitExt,
     ...openapiOptions
   } = options;
   checkBaseUrl(baseUrl);
   if (typeof apiKey !== "function" && apiKey !== undefined) checkToken("apiKey", apiKey);
   if (organization !== undefined) checkToken("organization", organization);
   if (project !== undefined) checkToken("project", project);
+  checkRetryOptions(options);
 
-  return createOpenapiClient<paths>({
+  const authorize = async (request: Request) => {
+    const key = typeof apiKey === "function" ? await apiKey() : apiKey;
+    if (key === undefined) {
+      throw new TypeError("There is no API key: set OPENAI_API_KEY, or give createClient() an apiKey");
+    }
+    checkToken("apiKey", key);
+    request.headers.set("authorization", `Bearer ${key}`);
+  };
+
+  const callFetch: CallFetch = (request, callOptions) =>
+    resilientFetch(request, {
+      maxRetries: callOptions?.maxRetries ?? maxRetries,
+      timeout: callOptions?.timeout ?? timeout,
+      signals: [signal, ...(callOptions?.signals ?? [])],
+      call: callOptions?.call,
+      prepare: hasCredentials(request) ? undefined : authorize,
+      // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
+      fetch: fetch
+        ? (request, signal) => fetch(new Request(request, { ...requestInitExt, signal }))
+        : (request, signal) => globalThis.fetch(request, { ...requestInitExt, signal }),
+    });
+
+  const client = createOpenapiClient<paths>({
     redirect: "manual",
     ...openapiOptions,
     baseUrl,
-    headers: checkedHeaders({ "OpenAI-Organization": organization, "OpenAI-Project": project }, headers),
+    headers: mergeHeaders(
+      { "OpenAI-Organization": organization, "OpenAI-Project": project },
+      headers && checkedHeaders(headers),
+    ),
     pathSerializer: serializePath,
-    fetch: async (request) => {
-      if (!request.headers.has("authorization") && !request.headers.has("api-key")) {
-        const key = typeof apiKey === "function" ? await apiKey() : apiKey;
-        if (key === undefined) {
-          throw new TypeError("There is no API key: set OPENAI_API_KEY, or give createClient() an apiKey");
-        }
-        checkToken("apiKey", key);
-        request.headers.set("authorization", `Bearer ${key}`);
-      }
-      return fetch(request);
-    },
+    fetch: (request) => callFetch(request),
   });
+  fetches.set(client, callFetch);
+  return client;
 }
 
-/** openapi-fetch's `headers`, as one; a value that can't be sent is not shown, since it may be a key. */
-export function checkedHeaders(...headers: Parameters<typeof mergeHeaders>): Headers {
+/** Gateways and Azure want credentials of their own, which take the place of the API key. */
+function hasCredentials({ headers }: Request): boolean {
+  return headers.has("authorization") || headers.has("api-key");
+}
+
+/** The headers as openapi-fetch can use them. What can't be sent is not shown, since it may be a key. */
+export function checkedHeaders(headers: HeadersOptions): HeadersOptions {
   try {
-    return mergeHeaders(...headers.map((init) => (Array.isArray(init) ? new Headers(init) : init)));
+    const checked = Array.isArray(headers) ? new Headers(headers) : headers;
+    mergeHeaders(checked);
+    return checked;
   } catch {
     throw new TypeError("headers has a name or a value that no HTTP header can carry (a line break, say)");
   }

@@ -7,4 +7,11 @@ export {
   type Upload,
 } from "./cancel-upload.js";
 export { type Client, type ClientOptions, createClient } from "./client.js";
-export { ApiError, ClientError, ConnectionError, type ErrorResponse, InvalidResponseError } from "./errors.js";
+export {
+  ApiError,
+  ClientError,
+  ConnectionError,
+  type ErrorResponse,
+  InvalidResponseError,
+  TimeoutError,
+} from "./errors.js";

@@ -1,17 +1,10 @@
 import { describe, expect, inject, test } from "vitest";
 import { ApiError, cancelUpload, createClient, InvalidResponseError } from "../src/index.js";
 import { cancelledUpload, documentedErrors } from "./support/contract.js";
+import { rejection } from "./support/rejection.js";
 import { json, serve } from "./support/server.js";
 
 const prism = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
-
-/** What cancelUpload rejects with. */
-async function rejection(cancel: Promise<unknown>): Promise<unknown> {
-  return cancel.then(
-    (value) => expect.unreachable(`resolved to ${JSON.stringify(value)}`),
-    (error: unknown) => error,
-  );
-}
 
 test("a cancel resolves to the cancelled Upload", async () => {
   expect(await cancelUpload(prism, "upload_abc123")).toEqual(cancelledUpload);
@@ -22,7 +15,7 @@ describe("each error that the contract documents is an ApiError with its fields"
     "$status $name",
     async ({ status, name, error }) => {
       const headers = { prefer: `code=${status}, example=${name}` };
-      expect(await rejection(cancelUpload(prism, "upload_abc123", { headers }))).toMatchObject({
+      expect(await rejection(cancelUpload(prism, "upload_abc123", { headers, maxRetries: 0 }))).toMatchObject({
         name: "ApiError",
         ...error,
         message: expect.stringContaining("Cancelling upload_abc123 failed: "),
@@ -85,7 +78,7 @@ describe("it never resolves for", () => {
 test("an answer that is no JSON is kept whole in the body of the ApiError, and cut in its message", async () => {
   const page = `<html>\n<h1>502 Bad Gateway</h1>${"<p>nginx</p>".repeat(100)}</html>`;
   await using server = await serve((_request, response) => response.writeHead(502).end(page));
-  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", maxRetries: 0 });
   const error = await rejection(cancelUpload(client, "upload_abc123"));
   expect(error).toBeInstanceOf(ApiError);
   expect(error).toMatchObject({ status: 502, body: page, code: null, type: null, param: null, requestId: null });

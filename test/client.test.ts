@@ -68,6 +68,22 @@ describe("a key of the caller's own takes the place of the API key", () => {
   });
 });
 
+test("headers may be given in each form, and a call's null takes away what the client has", async () => {
+  await using server = await serve(json(200, cancelledUpload));
+  for (const headers of [{ "x-form": "1" }, new Headers({ "x-form": "1" }), [["x-form", "1"]] as [string, string][]]) {
+    const client = createClient({ baseUrl: server.url, apiKey: "sk-test", headers });
+    await cancelUpload(client, "upload_abc123");
+    await cancelUpload(client, "upload_abc123", { headers: { "x-form": null, "x-call": "2" } });
+  }
+  const sent = server.requests.map(({ headers }) => [headers["x-form"], headers["x-call"]]);
+  expect(sent).toEqual(
+    [1, 2, 3].flatMap(() => [
+      ["1", undefined],
+      [undefined, "2"],
+    ]),
+  );
+});
+
 test("without a key nothing is sent, and the error names OPENAI_API_KEY", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const cancel = cancelUpload(createClient({ baseUrl: server.url }), "upload_abc123");

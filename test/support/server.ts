@@ -8,10 +8,11 @@ export interface Server extends AsyncDisposable {
   readonly requests: readonly IncomingMessage[];
 }
 
-export async function serve(answer: RequestListener): Promise<Server> {
+/** @param remember How many requests it keeps; a long run can't keep all. */
+export async function serve(answer: RequestListener, remember: number = Number.POSITIVE_INFINITY): Promise<Server> {
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
-    requests.push(request);
+    if (requests.length < remember) requests.push(request);
     return answer(request, response);
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -32,4 +33,10 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   return (_request, response) => {
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
   };
+}
+
+/** Answers each request in another way, in this order; the last way serves for all that follow. */
+export function inTurn(...answers: RequestListener[]): RequestListener {
+  let turn = 0;
+  return (request, response) => answers[Math.min(turn++, answers.length - 1)]?.(request, response);
 }

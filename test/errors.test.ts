@@ -1,0 +1,122 @@
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import {
+  ApiError,
+  ClientError,
+  ConnectionError,
+  cancelUpload,
+  createClient,
+  InvalidResponseError,
+  TimeoutError,
+} from "../src/index.js";
+import { documentedErrors } from "./support/contract.js";
+import { rejection } from "./support/rejection.js";
+import { inTurn, json, serve } from "./support/server.js";
+
+const key = "sk-secret-0123456789";
+
+test("every error is a ClientError and an Error, and a TimeoutError is a ConnectionError", () => {
+  for (const error of [ApiError, ConnectionError, InvalidResponseError, TimeoutError]) {
+    expect(error.prototype).toBeInstanceOf(ClientError);
+    expect(error.prototype).toBeInstanceOf(Error);
+    expect(error.prototype.name).toBe(error.name);
+  }
+  expect(TimeoutError.prototype).toBeInstanceOf(ConnectionError);
+});
+
+test("in a log an ApiError says what helps, on one line but for its stack, and not the whole answer", async () => {
+  const error = { message: "No such\nUpload\u001b[2J", type: "invalid_request_error", param: "upload_id", code: null };
+  await using server = await serve(
+    json(404, { error, more: "more" }, { "x-request-id": "req_1", "set-cookie": "a=b" }),
+  );
+  const client = createClient({ baseUrl: server.url, apiKey: key });
+  const rejected = await rejection(cancelUpload(client, "upload_abc123"));
+
+  const [first, ...rest] = inspect(rejected).split("\n");
+  expect(first).toBe("ApiError: Cancelling upload_abc123 failed: 404 No such Upload [2J (request req_1, 1 attempt)");
+  const properties = rest.filter((line) => !line.startsWith("    at ")).join("\n");
+  expect(properties).toMatch(/status: 404/);
+  expect(properties).toMatch(/requestId: 'req_1'/);
+  expect(properties).not.toMatch(/more|cookie/);
+  expect(rejected).toMatchObject({ body: { error, more: "more" }, param: "upload_id" });
+  expect(rejected).toHaveProperty("headers", expect.any(Headers));
+});
+
+test("where an earlier attempt got no answer, the refusal of a later one says what that may mean", async () => {
+  const refusal = documentedErrors.find(({ name }) => name === "already_cancelled")?.error;
+  await using server = await serve(inTurn((request) => request.socket.destroy(), json(400, { error: refusal })));
+  const client = createClient({ baseUrl: server.url, apiKey: key });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(error).toMatchObject({ name: "ApiError", status: 400, attempts: 2 });
+  expect(String(error)).toBe(
+    "ApiError: Cancelling upload_abc123 failed: 400 Upload upload_abc123 has already been cancelled. (1 without an answer, which may have been carried out, 2 attempts)",
+  );
+});
+
+describe("the key never shows, where the server repeats it", () => {
+  const echo = { error: { message: `No key ${key}`, type: key, param: key, code: key }, [`${key}`]: [{ key }] };
+  const headers = { "x-request-id": key, "x-echo": `Bearer ${key}`, location: `https://localhost/?key=${key}` };
+
+  test.for([
+    ["as an error", json(401, { ...echo, [key]: undefined }, headers)],
+    ["as an error that is no JSON", (_request, response) => response.writeHead(401, headers).end(`<p>${key}</p>`)],
+    ["as a success", json(200, { ...echo, [key]: undefined }, headers)],
+    ["as a success that is no JSON", (_request, response) => response.writeHead(200, headers).end(`<p>${key}</p>`)],
+    ["as a redirect", json(307, {}, headers)],
+  ] satisfies [string, Parameters<typeof serve>[0]][])("%s", async ([, answer]) => {
+    await using server = await serve(answer);
+    for (const options of [
+      { apiKey: key },
+      { headers: { "api-key": key } },
+      { headers: { authorization: `Bearer ${key}` } },
+    ]) {
+      const client = createClient({ baseUrl: server.url, ...options });
+      const error = await rejection(cancelUpload(client, "upload_abc123"));
+      expect(error).toBeInstanceOf(ClientError);
+      const shown = [
+        inspect(error, { depth: null, showHidden: true, getters: true }),
+        error instanceof InvalidResponseError || error instanceof ApiError ? inspect(error.body, { depth: null }) : "",
+        error instanceof ApiError ? inspect([...error.headers]) : "",
+        error instanceof Error ? `${error.message} ${error.stack}` : "",
+      ].join("\n");
+      expect(shown).not.toContain(key);
+    }
+  });
+
+  test("or the fetch of the caller's own does", async () => {
+    const client = createClient({
+      apiKey: key,
+      maxRetries: 0,
+      fetch: async (request) => {
+        throw new TypeError(`can't send ${request.headers.get("authorization")}`);
+      },
+    });
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain(key);
+    expect(String(error)).toContain("no answer, can't send Bearer ***");
+  });
+});
+
+test("a short key doesn't hide the words that it is part of", async () => {
+  const error = {
+    message: "The API key is wrong",
+    type: "invalid_request_error",
+    param: null,
+    code: "invalid_api_key",
+  };
+  await using server = await serve(json(401, { error }));
+  const client = createClient({ baseUrl: server.url, apiKey: "key" });
+  expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({ code: "invalid_api_key" });
+});
+
+test.for([200, 400])(
+  "JSON that is nested deeper than the stack is a failure like others, with status %d",
+  async (status) => {
+    await using server = await serve((_request, response) =>
+      response.writeHead(status).end("[".repeat(250_000) + "]".repeat(250_000)),
+    );
+    const client = createClient({ baseUrl: server.url, apiKey: key });
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(error).toBeInstanceOf(status === 200 ? InvalidResponseError : ApiError);
+  },
+);

@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { cancelUpload, createClient, InvalidResponseError } from "../src/index.js";
+import { cancelledUpload } from "./support/contract.js";
+import { json, type Server, serve } from "./support/server.js";
+
+let answer: unknown;
+let server: Server;
+
+beforeAll(async () => {
+  server = await serve((request, response) => json(200, answer)(request, response));
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** Strings of all kinds, with those that mean something in a URL or a header among them. */
+const anyString = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.string({ unit: "grapheme-ascii" }),
+  fc.string({
+    unit: fc.constantFrom(".", "/", "\\", "%2e", "%2f", "?", "#", " ", "\t", "\r", "\n", "\0", "é", "\ud800", "a"),
+  }),
+);
+
+/** What the call did: what it resolved to or rejected with, and the requests that it sent. */
+async function settle(call: () => Promise<unknown>) {
+  const before = server.requests.length;
+  const outcome = await call().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  return { ...outcome, requests: server.requests.slice(before) };
+}
+
+test("for every string as uploadId, nothing is sent and a TypeError says why, or it is one segment of the path", async () => {
+  answer = cancelledUpload;
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  await fc.assert(
+    fc.asyncProperty(anyString, async (uploadId) => {
+      const outcome = await settle(() => cancelUpload(client, uploadId));
+      if ("error" in outcome) {
+        expect(outcome.error).toBeInstanceOf(TypeError);
+        expect(outcome.requests).toHaveLength(0);
+      } else {
+        const [, segment = ""] = /^\/v1\/uploads\/([^/?#]+)\/cancel$/.exec(outcome.requests[0]?.url ?? "") ?? [];
+        expect(decodeURIComponent(segment)).toBe(uploadId);
+        expect(outcome.requests).toHaveLength(1);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("for every string as key, it is sent exactly, or a TypeError doesn't contain it", async () => {
+  answer = cancelledUpload;
+  await fc.assert(
+    fc.asyncProperty(anyString, async (apiKey) => {
+      const outcome = await settle(async () =>
+        cancelUpload(createClient({ baseUrl: server.url, apiKey }), "upload_abc123"),
+      );
+      if ("error" in outcome) {
+        expect(outcome.error).toBeInstanceOf(TypeError);
+        // A key of one letter or two is in every sentence.
+        if (apiKey.length > 2) expect(String(outcome.error)).not.toContain(apiKey);
+        expect(outcome.requests).toHaveLength(0);
+      } else {
+        expect(outcome.requests.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${apiKey}`]);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("for every JSON value as the body of a 200, it resolves only for a cancelled Upload", async () => {
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  const almostUpload = fc.record(
+    {
+      id: fc.oneof(fc.string(), fc.jsonValue()),
+      object: fc.oneof(fc.constantFrom("upload", "batch"), fc.jsonValue()),
+      status: fc.oneof(fc.constantFrom("cancelled", "pending", "completed", "expired", "Cancelled"), fc.jsonValue()),
+    },
+    { requiredKeys: [] },
+  );
+  const isCancelledUpload = fc.record({ id: fc.string(), status: fc.constant("cancelled") });
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(almostUpload, isCancelledUpload, fc.jsonValue()), async (body) => {
+      answer = body;
+      const outcome = await settle(() => cancelUpload(client, "upload_abc123"));
+      const sent: unknown = JSON.parse(JSON.stringify(body));
+      if ("error" in outcome) {
+        expect(outcome.error).toBeInstanceOf(InvalidResponseError);
+        expect(outcome.error).toHaveProperty("body", sent);
+      } else {
+        expect(outcome.value).toEqual(sent);
+        expect(outcome.value).toMatchObject({ id: expect.any(String), status: "cancelled" });
+        expect(["upload", undefined]).toContain(Reflect.get(Object(outcome.value), "object"));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,402 @@
+import { execFile } from "node:child_process";
+import { getEventListeners } from "node:events";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { type ClientOptions, cancelUpload, createClient } from "../src/index.js";
+import { resilientFetch } from "../src/resilient-fetch.js";
+import { cancelledUpload } from "./support/contract.js";
+import { endless, lost, stalled } from "./support/misbehaviour.js";
+import { rejection } from "./support/rejection.js";
+import { inTurn, json, type Server, serve } from "./support/server.js";
+
+const success = json(200, cancelledUpload);
+const soon = { "retry-after-ms": "0" };
+
+function clientOf(server: Server, options: ClientOptions = {}) {
+  return createClient({ baseUrl: server.url, apiKey: "sk-test", ...options });
+}
+
+function post(client: ReturnType<typeof createClient>) {
+  return client.POST("/uploads/{upload_id}/cancel", { params: { path: { upload_id: "upload_abc123" } } });
+}
+
+describe("what may pass is tried again", () => {
+  test.for([408, 409, 429, 500, 502, 503, 504, 520, 599])("%d", async (status) => {
+    await using server = await serve(inTurn(json(status, {}, soon), success));
+    expect(await cancelUpload(clientOf(server), "upload_abc123")).toEqual(cancelledUpload);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test.concurrent.for(Object.entries(lost))("%s", async ([, answer], { expect }) => {
+    await using server = await serve(inTurn(answer, success));
+    expect(await cancelUpload(clientOf(server), "upload_abc123")).toEqual(cancelledUpload);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test.concurrent.for(Object.entries(stalled))("%s", async ([, answer], { expect }) => {
+    await using server = await serve(inTurn(answer, success));
+    const client = clientOf(server, { timeout: 1_000 });
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("for a plain POST too", async () => {
+    await using server = await serve(inTurn(json(503, {}, soon), json(429, {}, soon), success));
+    expect(await post(clientOf(server))).toMatchObject({ data: cancelledUpload });
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test("with the body that the request has", async () => {
+    const bodies: string[] = [];
+    await using server = await serve(async (request, response) => {
+      bodies.push(Buffer.concat(await request.toArray()).toString());
+      response.writeHead(bodies.length < 3 ? 500 : 200, soon).end();
+    });
+    const request = new Request(server.url, { method: "POST", body: "part_1, part_2" });
+    await resilientFetch(request, { fetch: (request, signal) => fetch(request, { signal }) });
+    expect(bodies).toEqual(["part_1, part_2", "part_1, part_2", "part_1, part_2"]);
+  });
+
+  test("with the key that apiKey then gives", async () => {
+    await using server = await serve(inTurn(json(500, {}, soon), success));
+    const keys = ["sk-first", "sk-second"];
+    await cancelUpload(clientOf(server, { apiKey: async () => keys.shift() ?? "" }), "upload_abc123");
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+      "Bearer sk-first",
+      "Bearer sk-second",
+    ]);
+  });
+});
+
+describe("in the end it rejects, and says how often it tried", () => {
+  test.for([0, 1, 4])("an error status, maxRetries %d", async (maxRetries) => {
+    await using server = await serve(json(500, {}, soon));
+    const client = clientOf(server, { maxRetries: 7 });
+    expect(await rejection(cancelUpload(client, "upload_abc123", { maxRetries }))).toMatchObject({
+      name: "ApiError",
+      status: 500,
+      attempts: maxRetries + 1,
+    });
+    expect(server.requests).toHaveLength(maxRetries + 1);
+  });
+
+  test("an error status, as the result of a plain POST", async () => {
+    await using server = await serve(json(500, { error: "x" }, soon));
+    const { error, response } = await post(clientOf(server));
+    expect(error).toEqual({ error: "x" });
+    expect(response.status).toBe(500);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test.concurrent.for(Object.entries(lost))("%s", async ([, answer], { expect }) => {
+    await using server = await serve(answer);
+    const client = clientOf(server, { maxRetries: 1 });
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(error).toMatchObject({ name: "ConnectionError", attempts: 2, cause: expect.any(Error) });
+    expect(String(error)).toMatch(/^ConnectionError: Cancelling upload_abc123 failed: no answer, .+ \(2 attempts\)$/);
+    expect(await rejection(post(client))).toMatchObject({ name: "ConnectionError", attempts: 2 });
+  });
+
+  test.concurrent.for(Object.entries(stalled))("%s", async ([, answer], { expect }) => {
+    await using server = await serve(answer);
+    const client = clientOf(server, { maxRetries: 0 });
+    const error = await rejection(cancelUpload(client, "upload_abc123", { timeout: 100 }));
+    expect(String(error)).toBe("TimeoutError: Cancelling upload_abc123 failed: no answer within 100 ms (1 attempt)");
+  });
+
+  test("nobody listens", async () => {
+    const server = await serve(success);
+    await server[Symbol.asyncDispose]();
+    const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
+    expect(String(error)).toMatch(/no answer, connect ECONNREFUSED 127\.0\.0\.1:\d+ \(1 attempt\)$/);
+  });
+});
+
+test("timeout: 0 is no limit", async () => {
+  const setTimeout = vi.spyOn(globalThis, "setTimeout");
+  const client = createClient({ apiKey: "sk-test", timeout: 0, fetch: async () => Response.json(cancelledUpload) });
+  await cancelUpload(client, "upload_abc123");
+  expect(setTimeout).not.toHaveBeenCalled();
+  setTimeout.mockRestore();
+});
+
+describe("other errors reject at once", () => {
+  test.for([400, 401, 403, 404, 410, 422, 451])("%d", async (status) => {
+    await using server = await serve(json(status, {}));
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123"))).toMatchObject({ status, attempts: 1 });
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe("x-should-retry is obeyed", () => {
+  test("true, where the status would not be tried again", async () => {
+    await using server = await serve(inTurn(json(400, {}, { ...soon, "x-should-retry": "true" }), success));
+    await cancelUpload(clientOf(server), "upload_abc123");
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("false, where the status would be tried again", async () => {
+    await using server = await serve(json(503, {}, { "x-should-retry": "false" }));
+    await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe("the wait before another try", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** The waits, in ms, between attempts that are all answered in this way. */
+  async function waits(headers: HeadersInit, maxRetries: number): Promise<number[]> {
+    vi.useFakeTimers({ now: Date.parse("2026-01-01T00:00:00Z") });
+    const sent: number[] = [];
+    const fetch = async () => {
+      sent.push(Date.now());
+      return new Response("{}", { status: 503, headers });
+    };
+    const settled = rejection(
+      cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123", { maxRetries }),
+    );
+    await vi.runAllTimersAsync();
+    await settled;
+    return sent.slice(1).map((time, index) => time - (sent[index] ?? 0));
+  }
+
+  test("doubles from 0.5 s to 8 s, less up to a quarter at random", async () => {
+    for (const [index, wait] of (await waits({}, 7)).entries()) {
+      const most = Math.min(500 * 2 ** index, 8_000);
+      expect(wait).toBeGreaterThanOrEqual(most * 0.75 - 1);
+      expect(wait).toBeLessThanOrEqual(most);
+    }
+    expect(new Set([...(await waits({}, 1)), ...(await waits({}, 1)), ...(await waits({}, 1))]).size).toBeGreaterThan(
+      1,
+    );
+  });
+
+  test.for<[HeadersInit, number]>([
+    [{ "retry-after-ms": "1234" }, 1_234],
+    [{ "retry-after-ms": "0" }, 0],
+    [{ "retry-after": "7" }, 7_000],
+    [{ "retry-after": "1.5" }, 1_500],
+    [{ "retry-after": "60" }, 60_000],
+    [{ "retry-after": "Thu, 01 Jan 2026 00:00:20 GMT" }, 20_000],
+    [{ "retry-after-ms": "1234", "retry-after": "7" }, 1_234],
+    [{ "retry-after-ms": "soon", "retry-after": "7" }, 7_000],
+  ])("is what the server asks for with %j", async ([headers, wait]) => {
+    expect(await waits(headers, 1)).toEqual([wait]);
+  });
+
+  test.for<HeadersInit>([
+    { "retry-after": "-1" },
+    { "retry-after": "soon" },
+    { "retry-after": "" },
+    { "retry-after": "NaN" },
+    { "retry-after": "Infinity" },
+    { "retry-after": "1e3" },
+    { "retry-after": "0x10" },
+    { "retry-after": "9".repeat(400) },
+    { "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" },
+    { "retry-after": "Foo, 99 Bar 2026 99:99:99 GMT" },
+    { "retry-after-ms": "-5" },
+    [
+      ["retry-after", "1"],
+      ["retry-after", "5"],
+    ],
+  ])("is the usual one where the server says %j", async (headers) => {
+    const [wait] = await waits(headers, 1);
+    expect(wait).toBeGreaterThanOrEqual(374);
+    expect(wait).toBeLessThanOrEqual(500);
+  });
+
+  test.for<[HeadersInit, number]>([
+    [{ "retry-after": "61" }, 61_000],
+    [{ "retry-after-ms": "60001" }, 60_001],
+    [{ "retry-after": "Thu, 01 Jan 2026 01:00:00 GMT" }, 3_600_000],
+    [{ "retry-after": "999999999999999" }, 999_999_999_999_999_000],
+  ])("is the caller's to decide on past 60 s: %j", async ([headers, retryAfter]) => {
+    vi.useFakeTimers({ now: Date.parse("2026-01-01T00:00:00Z") });
+    const fetch = vi.fn(async () => new Response("{}", { status: 429, headers }));
+    const error = await rejection(cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123"));
+    expect(error).toMatchObject({ name: "ApiError", status: 429, retryAfter, attempts: 1 });
+    expect(fetch).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a redirect is refused, and nothing follows it", () => {
+  test.for([301, 302, 303, 307, 308])("%d to another origin", async (status) => {
+    await using other = await serve(success);
+    await using server = await serve(json(status, {}, { location: `${other.url}/elsewhere` }));
+    const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+    expect(error).toMatchObject({ name: "InvalidResponseError", status, attempts: 1 });
+    expect(String(error)).toContain(`with a redirect to ${other.url}/elsewhere, which is refused`);
+    expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
+    expect(other.requests).toHaveLength(0);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("also where a fetch of the caller's own has followed it", async () => {
+    await using other = await serve(success);
+    await using server = await serve(json(307, {}, { location: other.url }));
+    const client = clientOf(server, { fetch: (request) => fetch(request, { redirect: "follow" }) });
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({ name: "InvalidResponseError" });
+  });
+});
+
+describe("no more than 1 MiB is read", () => {
+  test("of a success that doesn't end: InvalidResponseError, not tried again", async () => {
+    await using server = await serve(endless(200));
+    const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+    expect(String(error)).toMatch(/^InvalidResponseError: .* 200 with a body over 1 MiB \(1 attempt\)$/);
+    expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
+  });
+
+  test("of an error that doesn't end: ApiError", async () => {
+    await using server = await serve(endless(400));
+    const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+    expect(error).toMatchObject({ name: "ApiError", status: 400, attempts: 1 });
+  });
+
+  test("of what gzip blows up", async () => {
+    await using server = await serve((_request, response) => {
+      response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(50 * 1024 * 1024, " ")));
+    });
+    const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+    expect(String(error)).toContain("a body over 1 MiB");
+  });
+
+  test("while a body of just 1 MiB is read whole", async () => {
+    const body = JSON.stringify(cancelledUpload).padEnd(1024 * 1024);
+    await using server = await serve((_request, response) => response.end(body));
+    expect(await cancelUpload(clientOf(server), "upload_abc123")).toEqual(cancelledUpload);
+  });
+});
+
+describe("an abort rejects at once with the signal's reason, and nothing more is sent", () => {
+  test("before anything is sent", async () => {
+    await using server = await serve(success);
+    const signal = AbortSignal.abort("enough");
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe("enough");
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test("while the key is awaited", async () => {
+    await using server = await serve(success);
+    const controller = new AbortController();
+    const apiKey = () => {
+      controller.abort("enough");
+      return new Promise<string>(() => {});
+    };
+    const options = { signal: controller.signal };
+    expect(await rejection(cancelUpload(clientOf(server, { apiKey }), "upload_abc123", options))).toBe("enough");
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test.for(Object.entries(stalled))("in flight: %s", async ([, answer]) => {
+    const controller = new AbortController();
+    await using server = await serve((request, response) => {
+      answer(request, response);
+      setImmediate(() => controller.abort("enough"));
+    });
+    const { signal } = controller;
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe("enough");
+    expect(server.requests).toHaveLength(1);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  test("while waiting to try again", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const controller = new AbortController();
+    const fetch = vi.fn(async () => new Response("{}", { status: 500 }));
+    const client = createClient({ apiKey: "sk-test", fetch });
+    const rejected = rejection(cancelUpload(client, "upload_abc123", { signal: controller.signal }));
+    await vi.waitUntil(() => fetch.mock.calls.length === 1 && vi.getTimerCount() === 1);
+    controller.abort("enough");
+    expect(await rejected).toBe("enough");
+    expect(vi.getTimerCount()).toBe(0);
+    expect(fetch).toHaveBeenCalledTimes(1);
+    vi.useRealTimers();
+  });
+
+  test("by the client's own signal, and by that of a plain POST", async () => {
+    const controller = new AbortController();
+    await using server = await serve(() => controller.abort("enough"));
+    const client = clientOf(server, { signal: controller.signal });
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toBe("enough");
+    const { signal } = controller;
+    const params = { path: { upload_id: "upload_abc123" } };
+    expect(await rejection(clientOf(server).POST("/uploads/{upload_id}/cancel", { params, signal }))).toBe("enough");
+  });
+
+  test("even where the reason is an error of a call's own", async () => {
+    await using server = await serve((request) => request.socket.destroy());
+    const reason = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
+    const signal = AbortSignal.abort(reason);
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe(reason);
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+test("10,000 calls on one signal leave no listener on it, and cause no warning", async () => {
+  const warned = vi.spyOn(process, "emitWarning");
+  const client = createClient({ apiKey: "sk-test", fetch: async () => Response.json(cancelledUpload) });
+  const { signal } = new AbortController();
+  for (let batch = 0; batch < 100; batch += 1) {
+    await Promise.all(Array.from({ length: 100 }, () => cancelUpload(client, "upload_abc123", { signal })));
+  }
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  expect(warned).not.toHaveBeenCalled();
+});
+
+test("a process that made one call ends at once", async () => {
+  await using server = await serve(success);
+  const script = `
+    import { cancelUpload, createClient } from "./src/index.ts";
+    await cancelUpload(createClient(), "upload_abc123");
+    const start = performance.now();
+    process.on("exit", () => console.log(performance.now() - start));`;
+  const env = { ...process.env, OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
+  const { stdout } = await promisify(execFile)("tsx", ["--input-type=module", "--eval", script], { env });
+  expect(Number(stdout)).toBeLessThan(2_000);
+});
+
+describe("an option that makes no sense is a TypeError, and nothing is sent", () => {
+  test.for<Record<string, unknown>>([
+    { maxRetries: -1 },
+    { maxRetries: Number.NaN },
+    { maxRetries: 1.5 },
+    { maxRetries: "2" },
+    { maxRetries: null },
+    { timeout: -1 },
+    { timeout: Number.NaN },
+    { timeout: "30s" },
+    { timeout: Number.POSITIVE_INFINITY },
+    { timeout: 2 ** 31 },
+  ])("%o", async (options) => {
+    await using server = await serve(success);
+    const [name = "", value] = Object.entries(options)[0] ?? [];
+    const expected = new RegExp(`^${name} must be a .* got ${typeof value === "string" ? `"${value}"` : value}$`);
+    expect(() => createClient({ apiKey: "sk-test", ...options })).toThrow(TypeError);
+    expect(() => createClient({ apiKey: "sk-test", ...options })).toThrow(expected);
+    await expect(cancelUpload(clientOf(server), "upload_abc123", options)).rejects.toThrow(expected);
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+test("a dispatcher given as requestInitExt is the one that is used", async () => {
+  const dispatched = vi.fn(() => {
+    throw new Error("dispatched");
+  });
+  for (const fetch of [undefined, (request: Request) => globalThis.fetch(request)]) {
+    const client = createClient({
+      apiKey: "sk-test",
+      maxRetries: 0,
+      requestInitExt: { dispatcher: { dispatch: dispatched } },
+      ...(fetch && { fetch }),
+    });
+    await rejection(cancelUpload(client, "upload_abc123"));
+  }
+  expect(dispatched).toHaveBeenCalledTimes(2);
+});
