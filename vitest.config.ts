@@ -2,7 +2,8 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    globalSetup: "test/support/prism-setup.ts",
+    globalSetup: "test/support/setup.ts",
+    testTimeout: 30_000, // some start processes, and a machine may be busy
     typecheck: { enabled: true, tsconfig: "tsconfig.json" },
     // The tests must not depend on, nor send, what the developer's environment holds.
     env: { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" },

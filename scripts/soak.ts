@@ -2,7 +2,7 @@
 // that each call ends, that each that resolved was cancelled, and that the memory is what it was before.
 //   npm run soak -- [uploads] [seed]
 import { setTimeout as delay } from "node:timers/promises";
-import { ClientError, cancelUpload, createClient } from "../src/index.js";
+import { type CancelUploadResult, ClientError, cancelUploads, createClient } from "../src/index.js";
 import { endless, lost, stalled } from "../test/support/misbehaviour.js";
 import { json, serve } from "../test/support/server.js";
 
@@ -38,29 +38,24 @@ const { signal } = new AbortController();
 const outcomes = new Map<string, number>();
 const wrong: string[] = [];
 
-async function cancelAll(ids: Iterator<string>): Promise<void> {
-  for (let next = ids.next(); !next.done; next = ids.next()) {
-    const id = next.value;
-    const outcome = await cancelUpload(client, id, { signal }).then(
-      () => {
-        if (!cancelled.has(id)) wrong.push(`${id} resolved, but was not cancelled`);
-        return "cancelled";
-      },
-      (error: unknown) => {
-        if (error instanceof ClientError && error.message.includes(id)) return error.name;
-        wrong.push(`${id} rejected without saying why: ${error}`);
-        return "unknown";
-      },
-    );
-    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+function outcomeOf({ uploadId, upload, error }: CancelUploadResult): string {
+  if (upload) {
+    if (!cancelled.has(uploadId)) wrong.push(`${uploadId} resolved, but was not cancelled`);
+    return "cancelled";
   }
+  if (error instanceof ClientError && error.message.includes(uploadId)) return error.name;
+  wrong.push(`${uploadId} rejected without saying why: ${error}`);
+  return "unknown";
 }
 
 async function run(prefix: string, count: number): Promise<void> {
   const ids = (function* () {
     for (let index = 0; index < count; index += 1) yield `upload_${prefix}_${index}`;
   })();
-  await Promise.all(Array.from({ length: CONCURRENCY }, () => cancelAll(ids)));
+  for await (const result of cancelUploads(client, ids, { concurrency: CONCURRENCY, signal })) {
+    const outcome = outcomeOf(result);
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
   cancelled.clear();
 }
 

@@ -1,13 +1,18 @@
-// Cancels one Upload and prints it: at the API where there is a key and an Upload is named, else at a mock of the contract.
-import { cancelUpload, createClient } from "../src/index.js";
+// Cancels one Upload with the CLI: at the API where there is a key and an Upload is named, else at a mock of the contract.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { contract, startPrism } from "./prism.js";
 
 const [uploadId = "upload_abc123"] = process.argv.slice(2);
 
-async function cancel(where: string, options: { baseUrl?: string; apiKey?: string }): Promise<void> {
+async function cancel(where: string, env: Record<string, string>): Promise<void> {
   process.stderr.write(`Cancelling ${uploadId} at ${where}\n`);
-  const upload = await cancelUpload(createClient(options), uploadId);
-  process.stdout.write(`${JSON.stringify(upload, null, 2)}\n`);
+  const cli = spawn(process.execPath, ["dist/cli.js", "--json", uploadId], {
+    stdio: "inherit",
+    env: { ...process.env, ...env },
+  });
+  const [exitCode] = await once(cli, "exit");
+  process.exitCode = exitCode;
 }
 
 if (process.env["OPENAI_API_KEY"] && process.argv.length > 2) {
@@ -15,7 +20,7 @@ if (process.env["OPENAI_API_KEY"] && process.argv.length > 2) {
 } else {
   await using prism = await startPrism("mock", contract, "--errors");
   await cancel("a mock of the contract (for the real API, set OPENAI_API_KEY and name an Upload)", {
-    baseUrl: prism.url,
-    apiKey: "sk-mock",
+    OPENAI_BASE_URL: prism.url,
+    OPENAI_API_KEY: "sk-mock",
   });
 }

@@ -49,7 +49,8 @@ type Subscriber = (reason: unknown) => void;
 /** Who waits for which signal, through one listener: Node 20 takes more than ten of them for a leak, and warns. */
 const subscribers = new WeakMap<AbortSignal, Set<Subscriber>>();
 
-function subscribe(signal: AbortSignal, subscriber: Subscriber): () => void {
+/** @returns What ends the subscription. */
+export function subscribe(signal: AbortSignal, subscriber: Subscriber): () => void {
   const all = subscribers.get(signal) ?? new Set();
   if (all.size === 0) {
     subscribers.set(signal, all);

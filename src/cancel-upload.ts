@@ -1,7 +1,8 @@
 import type { components } from "../generated/openapi.js";
 import { type Client, type ClientOptions, checkedHeaders, fetchOf } from "./client.js";
+import { concurrently } from "./concurrently.js";
 import { ApiError, type Call, excerpt, InvalidResponseError, isObject } from "./errors.js";
-import { checkRetryOptions, type RetryOptions, retryAfter } from "./resilient-fetch.js";
+import { checkRetryOptions, type Pace, type RetryOptions, retryAfter } from "./resilient-fetch.js";
 
 /** A large file that is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
@@ -36,6 +37,15 @@ export async function cancelUpload(
   uploadId: string,
   options: CancelUploadOptions = {},
 ): Promise<CancelledUpload> {
+  return cancel(client, uploadId, options);
+}
+
+async function cancel(
+  client: Client,
+  uploadId: string,
+  options: CancelUploadOptions,
+  pace?: Pace,
+): Promise<CancelledUpload> {
   const { signal, headers, maxRetries, timeout } = options;
   checkRetryOptions(options);
   const fetch = fetchOf(client);
@@ -45,7 +55,7 @@ export async function cancelUpload(
     params: { path: { upload_id: uploadId } },
     ...(headers && { headers: checkedHeaders(headers) }),
     // Not as the Request's own signal: each Request would leave a listener on it until it is garbage collected.
-    fetch: (request) => fetch(request, { call, maxRetries, timeout, signals: [signal] }),
+    fetch: (request) => fetch(request, { call, pace, maxRetries, timeout, signals: [signal] }),
     parseAs: "text",
   });
   if (response.status >= 400) throw new ApiError(call, response, error, retryAfter(response.headers));
@@ -53,6 +63,55 @@ export async function cancelUpload(
   const body = data === undefined ? undefined : parse(data);
   if (isCancelledUpload(body)) return body;
   throw new InvalidResponseError(call, whatInstead(body), response, body);
+}
+
+const DEFAULT_CONCURRENCY = 8;
+
+/** What the calls of {@link cancelUploads} have in common. */
+export interface CancelUploadsOptions extends CancelUploadOptions {
+  /** How many cancels are in flight at the most. Default: 8. */
+  readonly concurrency?: number | undefined;
+}
+
+/** How the cancel of one of many Uploads ended: as {@link cancelUpload} would have resolved, or rejected. */
+export type CancelUploadResult =
+  | { readonly uploadId: string; readonly upload: CancelledUpload; readonly error?: never }
+  | { readonly uploadId: string; readonly upload?: never; readonly error: unknown };
+
+/**
+ * Cancels many Uploads, and gives one result for each as it ends. One that fails doesn't keep the others back; where
+ * the API asks one to wait (429), all wait.
+ *
+ * An ID is drawn when there is room for it: with `concurrency` cancels in flight, or ended and not yet taken, the next
+ * is not asked for. To leave the loop starts nothing more.
+ *
+ * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
+ * @throws TypeError where an option can't be used, what `uploadIds` throws, and the signal's reason where it aborted:
+ * after the results of what was sent.
+ * @example
+ * for await (const { uploadId, upload, error } of cancelUploads(client, uploadIds)) {
+ *   console.log(uploadId, upload ? upload.status : error);
+ * }
+ */
+export async function* cancelUploads(
+  client: Client,
+  uploadIds: Iterable<string> | AsyncIterable<string>,
+  options: CancelUploadsOptions = {},
+): AsyncGenerator<CancelUploadResult, void, undefined> {
+  const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new TypeError(`concurrency must be a whole number, 1 or more; got ${String(concurrency)}`);
+  }
+  checkRetryOptions(options);
+  fetchOf(client);
+
+  const pace: Pace = { notBefore: 0 };
+  const settle = (uploadId: string): Promise<CancelUploadResult> =>
+    cancel(client, uploadId, options, pace).then(
+      (upload) => ({ uploadId, upload }),
+      (error: unknown) => ({ uploadId, error }),
+    );
+  yield* concurrently(uploadIds, settle, concurrency, signal);
 }
 
 /**

@@ -29,7 +29,7 @@ export interface ClientOptions extends Omit<OpenapiClientOptions, "baseUrl" | "p
   readonly project?: string | undefined;
 }
 
-type CallOptions = RetryOptions & Pick<ResilientFetchOptions, "call" | "signals">;
+type CallOptions = RetryOptions & Pick<ResilientFetchOptions, "call" | "pace" | "signals">;
 type CallFetch = (request: Request, options?: CallOptions) => Promise<Response>;
 
 const fetches = new WeakMap<Client, CallFetch>();
@@ -84,6 +84,7 @@ export function createClient(options: ClientOptions = {}): Client {
       timeout: callOptions?.timeout ?? timeout,
       signals: [signal, ...(callOptions?.signals ?? [])],
       call: callOptions?.call,
+      pace: callOptions?.pace,
       prepare: hasCredentials(request) ? undefined : authorize,
       // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
       fetch: fetch

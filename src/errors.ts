@@ -152,6 +152,6 @@ function stringify(value: unknown): string {
 }
 
 /** What a server says must neither break a log's lines nor reach a terminal as a command. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
 }

@@ -2,7 +2,10 @@ export type { components, operations, paths } from "../generated/openapi.js";
 export {
   type CancelledUpload,
   type CancelUploadOptions,
+  type CancelUploadResult,
+  type CancelUploadsOptions,
   cancelUpload,
+  cancelUploads,
   type OpenAIFile,
   type Upload,
 } from "./cancel-upload.js";

@@ -27,6 +27,12 @@ export interface RetryOptions {
   readonly timeout?: number | undefined;
 }
 
+/** What calls that share a limit have in common: where the server asks one of them to wait, all wait. */
+export interface Pace {
+  /** No request is sent before this time, of `performance.now()`. */
+  notBefore: number;
+}
+
 export interface ResilientFetchOptions extends RetryOptions {
   readonly fetch: (request: Request, signal: AbortSignal) => Promise<Response>;
   /** Makes the request ready for the attempt that follows. */
@@ -35,6 +41,7 @@ export interface ResilientFetchOptions extends RetryOptions {
   readonly signals?: readonly (AbortSignal | null | undefined)[] | undefined;
   /** What the call is known as, and where its attempts are counted. */
   readonly call?: Call | undefined;
+  readonly pace?: Pace | undefined;
 }
 
 /** @throws TypeError where an option is no number that makes sense. */
@@ -58,12 +65,15 @@ export async function resilientFetch(request: Request, options: ResilientFetchOp
     maxRetries = DEFAULT_MAX_RETRIES,
     timeout = DEFAULT_TIMEOUT,
     call = { operation: `${request.method} ${request.url}`, attempts: 0, unanswered: 0 },
+    pace = { notBefore: 0 },
   } = options;
   const signals = [request.signal, ...(options.signals ?? [])].filter((signal) => signal != null);
   call.request = request;
 
   for (let retries = 0; ; retries += 1) {
     let wait: number | null = null;
+    // Anew after each wait: another call may have been asked to wait longer meanwhile.
+    while (performance.now() < pace.notBefore) await sleep(pace.notBefore - performance.now(), signals);
     try {
       const response = await bounded((signal) => attempt(request, options, call, signal), signals, {
         ms: timeout,
@@ -71,6 +81,7 @@ export async function resilientFetch(request: Request, options: ResilientFetchOp
       });
       wait = retryAfter(response.headers);
       if (retries === maxRetries || !isRetryable(response) || (wait ?? 0) > MAX_RETRY_AFTER) return response;
+      if (response.status === 429) pace.notBefore = Math.max(pace.notBefore, performance.now() + (wait ?? 0));
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       call.unanswered += 1;

@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { getEventListeners } from "node:events";
-import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type ClientOptions, cancelUpload, createClient } from "../src/index.js";
@@ -8,6 +6,7 @@ import { resilientFetch } from "../src/resilient-fetch.js";
 import { cancelledUpload } from "./support/contract.js";
 import { endless, lost, stalled } from "./support/misbehaviour.js";
 import { rejection } from "./support/rejection.js";
+import { run } from "./support/run.js";
 import { inTurn, json, type Server, serve } from "./support/server.js";
 
 const success = json(200, cancelledUpload);
@@ -134,6 +133,12 @@ describe("x-should-retry is obeyed", () => {
     await using server = await serve(inTurn(json(400, {}, { ...soon, "x-should-retry": "true" }), success));
     await cancelUpload(clientOf(server), "upload_abc123");
     expect(server.requests).toHaveLength(2);
+  });
+
+  test("but not on a success", async () => {
+    await using server = await serve(json(200, cancelledUpload, { ...soon, "x-should-retry": "true" }));
+    await cancelUpload(clientOf(server), "upload_abc123");
+    expect(server.requests).toHaveLength(1);
   });
 
   test("false, where the status would be tried again", async () => {
@@ -282,15 +287,19 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(server.requests).toHaveLength(0);
   });
 
-  test("while the key is awaited", async () => {
+  test.for<[string, () => Promise<string>]>([
+    ["and never comes", () => new Promise<string>(() => {})],
+    ["and comes all the same", async () => "sk-test"],
+  ])("while the key is awaited %s", async ([, key]) => {
     await using server = await serve(success);
     const controller = new AbortController();
     const apiKey = () => {
       controller.abort("enough");
-      return new Promise<string>(() => {});
+      return key();
     };
     const options = { signal: controller.signal };
     expect(await rejection(cancelUpload(clientOf(server, { apiKey }), "upload_abc123", options))).toBe("enough");
+    await new Promise(setImmediate);
     expect(server.requests).toHaveLength(0);
   });
 
@@ -353,12 +362,12 @@ test("10,000 calls on one signal leave no listener on it, and cause no warning",
 test("a process that made one call ends at once", async () => {
   await using server = await serve(success);
   const script = `
-    import { cancelUpload, createClient } from "./src/index.ts";
+    import { cancelUpload, createClient } from "./dist/index.js";
     await cancelUpload(createClient(), "upload_abc123");
     const start = performance.now();
     process.on("exit", () => console.log(performance.now() - start));`;
-  const env = { ...process.env, OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
-  const { stdout } = await promisify(execFile)("tsx", ["--input-type=module", "--eval", script], { env });
+  const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { env });
   expect(Number(stdout)).toBeLessThan(2_000);
 });
 

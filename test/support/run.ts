@@ -1,0 +1,23 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface RunOptions {
+  readonly env?: Record<string, string>;
+  readonly input?: string;
+}
+
+/** Runs a program to its end: one that leaves a process behind doesn't end, since that holds the pipes open. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const child = spawn(command, args, { env: { ...process.env, ...options.env } });
+  child.stdin.on("error", () => {}); // it may end without reading
+  child.stdin.end(options.input ?? "");
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { exitCode: child.exitCode, stdout, stderr };
+}
