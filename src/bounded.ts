@@ -1,47 +1,46 @@
-/** When to stop waiting. */
-interface Limit {
-  /** 0 for never. */
-  readonly ms: number;
-  /** What to reject with then. */
-  readonly error: () => Error;
-}
-
 /**
- * Settles as `run` does, or rejects as soon as one of the signals aborts (with its reason) or the time is up; the signal
- * that `run` is given aborts then. No timer and no listener outlives it.
+ * Settles as `run` does, but rejects as soon as one of the signals aborts (with its reason) or the time is up (with
+ * `timeIsUp`); the signal that `run` is given aborts then. No timer and no listener outlives it.
+ *
+ * @param ms How long at the most; 0 for no limit.
  */
 export function bounded<T>(
-  run: (signal: AbortSignal) => Promise<T>,
   signals: readonly AbortSignal[],
-  limit?: Limit,
+  ms: number,
+  timeIsUp: () => unknown,
+  run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     for (const signal of signals) signal.throwIfAborted();
 
     const controller = new AbortController();
+    const cleanUp = () => {
+      clearTimeout(timer);
+      for (const unsubscribe of unsubscribes) unsubscribe();
+    };
     const stop = (reason: unknown) => {
       cleanUp();
       reject(reason);
       controller.abort(reason);
     };
-    const timer = limit && limit.ms > 0 ? setTimeout(() => stop(limit.error()), limit.ms) : undefined;
-    const unsubscribe = signals.map((signal) => subscribe(signal, stop));
-    const cleanUp = () => {
-      clearTimeout(timer);
-      for (const end of unsubscribe) end();
-    };
+    const unsubscribes = signals.map((signal) => subscribe(signal, stop));
+    const timer = ms > 0 ? setTimeout(() => stop(timeIsUp()), ms) : undefined;
     run(controller.signal).finally(cleanUp).then(resolve, reject);
   });
 }
 
-/** Waits, and rejects as soon as one of the signals aborts. */
+/** Waits, but rejects as soon as one of the signals aborts. */
 export function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
-  const run = (signal: AbortSignal) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      signal.addEventListener("abort", () => clearTimeout(timer));
-    });
-  return bounded(run, signals);
+  return bounded(
+    signals,
+    0,
+    () => {},
+    (signal) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        signal.addEventListener("abort", () => clearTimeout(timer));
+      }),
+  );
 }
 
 type Subscriber = (reason: unknown) => void;
@@ -52,11 +51,8 @@ const subscribers = new WeakMap<AbortSignal, Set<Subscriber>>();
 /** @returns What ends the subscription. */
 export function subscribe(signal: AbortSignal, subscriber: Subscriber): () => void {
   const all = subscribers.get(signal) ?? new Set();
-  if (all.size === 0) {
-    subscribers.set(signal, all);
-    signal.addEventListener("abort", publish);
-  }
-  all.add(subscriber);
+  if (all.size === 0) signal.addEventListener("abort", publish);
+  subscribers.set(signal, all.add(subscriber));
   return () => {
     all.delete(subscriber);
     if (all.size === 0) signal.removeEventListener("abort", publish);

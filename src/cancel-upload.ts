@@ -1,8 +1,10 @@
 import type { components } from "../generated/openapi.js";
+import { check } from "./check.js";
 import { type Client, type ClientOptions, checkedHeaders, fetchOf } from "./client.js";
 import { concurrently } from "./concurrently.js";
-import { ApiError, type Call, excerpt, InvalidResponseError, isObject } from "./errors.js";
-import { checkRetryOptions, type Pace, type RetryOptions, retryAfter } from "./resilient-fetch.js";
+import { ApiError, excerpt, InvalidResponseError, newCall } from "./errors.js";
+import { Pace } from "./pace.js";
+import { checkRetryOptions, type RetryOptions, retryAfter } from "./resilient-fetch.js";
 
 /** A large file that is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
@@ -49,20 +51,20 @@ async function cancel(
   const { signal, headers, maxRetries, timeout } = options;
   checkRetryOptions(options);
   const fetch = fetchOf(client);
-  const call: Call = { operation: `Cancelling ${String(uploadId)}`, attempts: 0, unanswered: 0 };
+  const call = newCall(`Cancelling ${String(uploadId)}`);
 
   const { data, error, response } = await client.POST("/uploads/{upload_id}/cancel", {
     params: { path: { upload_id: uploadId } },
     ...(headers && { headers: checkedHeaders(headers) }),
     // Not as the Request's own signal: each Request would leave a listener on it until it is garbage collected.
-    fetch: (request) => fetch(request, { call, pace, maxRetries, timeout, signals: [signal] }),
+    fetch: (request) => fetch(request, { call, pace, maxRetries, timeout, signal }),
     parseAs: "text",
   });
   if (response.status >= 400) throw new ApiError(call, response, error, retryAfter(response.headers));
 
   const body = data === undefined ? undefined : parse(data);
   if (isCancelledUpload(body)) return body;
-  throw new InvalidResponseError(call, whatInstead(body), response, body);
+  throw new InvalidResponseError(call, `with no cancelled Upload: ${excerpt(body)}`, response, body);
 }
 
 const DEFAULT_CONCURRENCY = 8;
@@ -99,13 +101,11 @@ export async function* cancelUploads(
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new TypeError(`concurrency must be a whole number, 1 or more; got ${String(concurrency)}`);
-  }
+  check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   checkRetryOptions(options);
   fetchOf(client);
 
-  const pace: Pace = { notBefore: 0 };
+  const pace = new Pace();
   const settle = (uploadId: string): Promise<CancelUploadResult> =>
     cancel(client, uploadId, options, pace).then(
       (upload) => ({ uploadId, upload }),
@@ -119,21 +119,8 @@ export async function* cancelUploads(
  * Nor is the id compared: gateways, and mocks such as Prism, answer with ids of their own.
  */
 function isCancelledUpload(body: unknown): body is CancelledUpload {
-  return isUpload(body) && body.status === "cancelled";
-}
-
-function isUpload(body: unknown): body is Upload {
-  return (
-    isObject(body) &&
-    "id" in body &&
-    typeof body.id === "string" &&
-    "status" in body &&
-    (!("object" in body) || body.object === "upload")
-  );
-}
-
-function whatInstead(body: unknown): string {
-  return isUpload(body) ? `with an Upload that is ${excerpt(body.status)}` : `with no Upload but ${excerpt(body)}`;
+  const { id, status, object = "upload" }: Partial<Record<keyof Upload, unknown>> = Object(body);
+  return typeof id === "string" && status === "cancelled" && object === "upload";
 }
 
 /** The JSON value, or the text where it is none. */

@@ -121,7 +121,7 @@ function wholeNumber(least: number): (text: string) => number {
 
 function milliseconds(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m)?$/.exec(text) ?? [];
-  if (number !== undefined) return Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1);
+  if (number !== undefined) return Math.round(Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1));
   throw new InvalidArgumentError("Expected a time such as 30s, 500ms or 2m (a bare number is ms).");
 }
 

@@ -6,7 +6,10 @@ import createOpenapiClient, {
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
-import { checkRetryOptions, type ResilientFetchOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
+import { check } from "./check.js";
+import { type Call, newCall } from "./errors.js";
+import type { Pace } from "./pace.js";
+import { checkRetryOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -29,15 +32,21 @@ export interface ClientOptions extends Omit<OpenapiClientOptions, "baseUrl" | "p
   readonly project?: string | undefined;
 }
 
-type CallOptions = RetryOptions & Pick<ResilientFetchOptions, "call" | "pace" | "signals">;
-type CallFetch = (request: Request, options?: CallOptions) => Promise<Response>;
+/** What one call sets for itself. */
+interface CallOptions extends RetryOptions {
+  readonly call: Call;
+  readonly pace?: Pace | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type CallFetch = (request: Request, options: CallOptions) => Promise<Response>;
 
 const fetches = new WeakMap<Client, CallFetch>();
 
 /** The client's own fetch, with options for one call; openapi-fetch takes it as the `fetch` of a request. */
 export function fetchOf(client: Client): CallFetch {
   const fetch = fetches.get(client);
-  if (fetch === undefined) throw new TypeError("client must be one that createClient() made");
+  check(fetch !== undefined, "client", "one that createClient() made");
   return fetch;
 }
 
@@ -63,28 +72,25 @@ export function createClient(options: ClientOptions = {}): Client {
     requestInitExt,
     ...openapiOptions
   } = options;
-  checkBaseUrl(baseUrl);
-  if (typeof apiKey !== "function" && apiKey !== undefined) checkToken("apiKey", apiKey);
-  if (organization !== undefined) checkToken("organization", organization);
-  if (project !== undefined) checkToken("project", project);
+  check(/^https?:\/\/[^@?#]+$/i.test(baseUrl), "baseUrl", "an http or https URL without user, query or fragment");
+  if (typeof apiKey !== "function") checkToken("apiKey", apiKey);
+  checkToken("organization", organization);
+  checkToken("project", project);
   checkRetryOptions(options);
 
   const authorize = async (request: Request) => {
     const key = typeof apiKey === "function" ? await apiKey() : apiKey;
-    if (key === undefined) {
-      throw new TypeError("There is no API key: set OPENAI_API_KEY, or give createClient() an apiKey");
-    }
+    check(key !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
     checkToken("apiKey", key);
     request.headers.set("authorization", `Bearer ${key}`);
   };
 
-  const callFetch: CallFetch = (request, callOptions) =>
+  const callFetch: CallFetch = (request, call) =>
     resilientFetch(request, {
-      maxRetries: callOptions?.maxRetries ?? maxRetries,
-      timeout: callOptions?.timeout ?? timeout,
-      signals: [signal, ...(callOptions?.signals ?? [])],
-      call: callOptions?.call,
-      pace: callOptions?.pace,
+      ...call,
+      maxRetries: call.maxRetries ?? maxRetries,
+      timeout: call.timeout ?? timeout,
+      signals: [signal, call.signal],
       prepare: hasCredentials(request) ? undefined : authorize,
       // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
       fetch: fetch
@@ -101,7 +107,7 @@ export function createClient(options: ClientOptions = {}): Client {
       headers && checkedHeaders(headers),
     ),
     pathSerializer: serializePath,
-    fetch: (request) => callFetch(request),
+    fetch: (request) => callFetch(request, { call: newCall(`${request.method} ${request.url}`) }),
   });
   fetches.set(client, callFetch);
   return client;
@@ -112,50 +118,30 @@ function hasCredentials({ headers }: Request): boolean {
   return headers.has("authorization") || headers.has("api-key");
 }
 
-/** The headers as openapi-fetch can use them. What can't be sent is not shown, since it may be a key. */
+/** The headers as openapi-fetch can use them. */
 export function checkedHeaders(headers: HeadersOptions): HeadersOptions {
   try {
     const checked = Array.isArray(headers) ? new Headers(headers) : headers;
     mergeHeaders(checked);
     return checked;
   } catch {
-    throw new TypeError("headers has a name or a value that no HTTP header can carry (a line break, say)");
+    // The platform's error shows the value, which may be a key.
+    throw new TypeError("headers must be names and values that HTTP can carry");
   }
 }
 
-function checkToken(option: string, token: unknown): asserts token is string {
-  if (typeof token !== "string" || !/^[!-~]+$/.test(token)) {
-    throw new TypeError(
-      `${option} must be a string of visible ASCII characters, as a header can carry: no space, no line break at its end`,
-    );
-  }
-}
-
-function checkBaseUrl(baseUrl: string): void {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
-  if (!/^https?:$/.test(url?.protocol ?? "") || url?.username || url?.password || url?.search || url?.hash) {
-    throw new TypeError(
-      "baseUrl must be an absolute http: or https: URL without user, query or fragment, such as https://api.openai.com/v1",
-    );
-  }
+function checkToken(name: string, token: string | undefined): void {
+  const isToken = token === undefined || /^[!-~]+$/.test(token);
+  check(isToken, name, "visible ASCII characters, without a space or a line break");
 }
 
 /** openapi-fetch's own, but for values that would change the path: URLs resolve `.` and `..` away. */
 function serializePath(pathname: string, pathParams: Record<string, unknown>): string {
   for (const [name, value] of Object.entries(pathParams)) {
-    if (typeof value !== "string" || value === "" || value === "." || value === ".." || !isWellFormed(value)) {
-      throw new TypeError(
-        `${name} must be a non-empty string of well-formed Unicode other than "." and "..", got ${
-          typeof value === "string" ? JSON.stringify(value) : typeof value
-        }`,
-      );
-    }
+    const isSegment = typeof value === "string" && /^(?!\.{0,2}$)\P{Surrogate}*$/u.test(value);
+    check(isSegment, name, 'a non-empty, well-formed string other than "." and ".."');
   }
   return defaultPathSerializer(pathname, pathParams);
-}
-
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
 }
 
 /** Undefined where the variable is empty too, and where there is no environment or no permission to read it. */

@@ -1,11 +1,11 @@
 import type { components } from "../generated/openapi.js";
-import { redactFor } from "./redact.js";
+import { redact, stringify } from "./redact.js";
 
 /** The body with which the API refuses a request. */
 export type ErrorResponse = components["schemas"]["ErrorResponse"];
 
-/** How much of an answer a message shows, in characters; the error's `body` has the whole. */
-const EXCERPT_LENGTH = 200;
+/** How much of a body a message shows, in characters; the error's `body` has the whole. */
+const EXCERPT_LENGTH = 300;
 
 /** What is known of a call while it goes on. */
 export interface Call {
@@ -19,6 +19,10 @@ export interface Call {
   unanswered: number;
 }
 
+export function newCall(operation: string): Call {
+  return { operation, attempts: 0, unanswered: 0 };
+}
+
 /**
  * Every error that a call rejects with, but for a `TypeError` (a bad argument: nothing was sent) and an abort (the
  * signal's own reason). None of them shows the key, not even where the server repeats it.
@@ -27,18 +31,17 @@ export abstract class ClientError extends Error {
   /** How many requests were sent. */
   readonly attempts: number;
 
-  constructor(call: Call, what: string, notes: readonly string[], options?: ErrorOptions) {
-    const attempts = call.attempts === 1 ? "1 attempt" : `${call.attempts} attempts`;
-    const message = `${call.operation} failed: ${what} (${[...notes, attempts].join(", ")})`;
-    super(oneLine(redactFor(call.request).text(message)), options);
-    this.attempts = call.attempts;
+  constructor({ operation, request, attempts }: Call, what: string, notes = "", options?: ErrorOptions) {
+    super(oneLine(redact(request, `${operation} failed: ${what} (${notes}attempts: ${attempts})`)), options);
+    this.attempts = attempts;
   }
 }
 
 /** No answer came, or not the whole of one; `cause` is what went wrong. Whether the API acted is not known. */
 export class ConnectionError extends ClientError {
-  constructor(call: Call, what: string, options?: ErrorOptions) {
-    super(call, what, [], options && { cause: redactFor(call.request).error(options.cause) });
+  constructor(call: Call, what: string, cause?: unknown) {
+    const stack = cause instanceof Error ? String(cause.stack) : "";
+    super(call, what, "", cause !== undefined && redact(call.request, stack) === stack ? { cause } : {});
   }
 
   override get name(): string {
@@ -59,23 +62,29 @@ abstract class ResponseError extends ClientError {
   readonly status: number;
   /** The answer's `x-request-id`, which OpenAI's support asks for; null where it had none. */
   readonly requestId: string | null;
+  readonly #headers: Headers;
   readonly #body: unknown;
 
   constructor(call: Call, what: string, response: Response, body: unknown) {
-    const redact = redactFor(call.request);
-    const requestId = redact.headers(response.headers).get("x-request-id");
-    super(call, `${response.status} ${what}`, [
-      ...(requestId === null ? [] : [`request ${requestId}`]),
-      ...(call.unanswered === 0 ? [] : [`${call.unanswered} without an answer, which may have been carried out`]),
-    ]);
+    const headers = new Headers(redact(call.request, [...response.headers]));
+    const requestId = headers.get("x-request-id");
+    const notes = [requestId && `request: ${requestId}, `, call.unanswered && `unanswered: ${call.unanswered}, `];
+    super(call, `${response.status} ${what}`, notes.filter(Boolean).join(""));
     this.status = response.status;
     this.requestId = requestId;
-    this.#body = redact.json(body);
+    this.#headers = headers;
+    this.#body = redact(call.request, body);
+  }
+
+  // Getters, so that a log of the error is not a log of the whole answer.
+
+  /** The headers of the answer. */
+  get headers(): Headers {
+    return this.#headers;
   }
 
   /** The body of the answer: parsed where it was JSON, else its text. */
   get body(): unknown {
-    // A getter, so that to log the error is not to log the whole answer.
     return this.#body;
   }
 }
@@ -83,8 +92,8 @@ abstract class ResponseError extends ClientError {
 /**
  * The API refused: it answered with an error status.
  *
- * Where an earlier attempt got no answer, it may have been carried out: a refusal because the Upload is cancelled
- * already can then be the trace of this very call. `attempts` is more than 1 then, and the message says so.
+ * Where the message says that earlier attempts went `unanswered`, one of them may have been carried out: that the Upload
+ * is cancelled already can then be the trace of this very call.
  */
 export class ApiError extends ResponseError {
   /** The API's word for the error, such as `invalid_api_key`; null where it gave none. */
@@ -95,24 +104,18 @@ export class ApiError extends ResponseError {
   readonly param: string | null;
   /** How long the API asks to wait before the next try, in ms; null where it doesn't say. */
   readonly retryAfter: number | null;
-  readonly #headers: Headers;
 
   constructor(call: Call, response: Response, body: unknown, retryAfter: number | null) {
-    super(call, errorField(body, "message") ?? excerpt(body), response, body);
-    this.code = errorField(this.body, "code");
-    this.type = errorField(this.body, "type");
-    this.param = errorField(this.body, "param");
+    super(call, errorOf(body).message ?? excerpt(body), response, body);
+    const { code, type, param } = errorOf(this.body);
+    this.code = code;
+    this.type = type;
+    this.param = param;
     this.retryAfter = retryAfter;
-    this.#headers = redactFor(call.request).headers(response.headers);
   }
 
   override get name(): string {
     return "ApiError";
-  }
-
-  /** The headers of the answer. */
-  get headers(): Headers {
-    return this.#headers;
   }
 }
 
@@ -128,30 +131,20 @@ export class InvalidResponseError extends ResponseError {
 
 /** The start of a body, as a message shows it. */
 export function excerpt(body: unknown): string {
-  const text = typeof body === "string" ? body : stringify(body);
-  if (text.trim() === "") return "an empty body";
-  return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
-}
-
-export function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
-function errorField(body: unknown, field: keyof ErrorResponse["error"]): string | null {
-  const error: object = isObject(body) && "error" in body && isObject(body.error) ? body.error : {};
-  const value: unknown = Reflect.get(error, field);
-  return typeof value === "string" ? value : null;
-}
-
-function stringify(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? "";
-  } catch {
-    return "JSON that is nested too deeply";
-  }
+  const text = typeof body === "string" ? body : (stringify(body) ?? "");
+  return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text || "an empty body";
 }
 
 /** What a server says must neither break a log's lines nor reach a terminal as a command. */
 export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
+  return text.replace(/[\p{C}\s]+/gu, " ").trim();
+}
+
+type ErrorFields = Record<keyof ErrorResponse["error"], string | null>;
+
+/** What a body says as an {@link ErrorResponse}; null for what it doesn't say, since it may be anything. */
+function errorOf(body: unknown): ErrorFields {
+  const error: Partial<Record<keyof ErrorFields, unknown>> = Object(Object(body).error);
+  const text = (value: unknown) => (typeof value === "string" ? value : null);
+  return { message: text(error.message), type: text(error.type), param: text(error.param), code: text(error.code) };
 }

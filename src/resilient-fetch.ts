@@ -1,5 +1,7 @@
 import { bounded, sleep } from "./bounded.js";
-import { type Call, ConnectionError, excerpt, InvalidResponseError, TimeoutError } from "./errors.js";
+import { check } from "./check.js";
+import { type Call, ConnectionError, InvalidResponseError, TimeoutError } from "./errors.js";
+import type { Pace } from "./pace.js";
 
 const DEFAULT_MAX_RETRIES = 2;
 /** In ms. */
@@ -14,8 +16,8 @@ const JITTER = 0.25;
 const MAX_RETRY_AFTER = 60_000;
 /** The most that is read of a body, in bytes. */
 const MAX_BODY_SIZE = 1024 * 1024;
-/** The longest time that a timer can keep, in ms. */
-const MAX_TIMEOUT = 2 ** 31 - 1;
+/** The most that an option can be: the longest time that a timer can keep, in ms. */
+const MAX_OPTION = 2 ** 31 - 1;
 /** The statuses below 500 that may pass: request time-out, conflict, too many requests. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
 
@@ -27,30 +29,22 @@ export interface RetryOptions {
   readonly timeout?: number | undefined;
 }
 
-/** What calls that share a limit have in common: where the server asks one of them to wait, all wait. */
-export interface Pace {
-  /** No request is sent before this time, of `performance.now()`. */
-  notBefore: number;
-}
-
 export interface ResilientFetchOptions extends RetryOptions {
   readonly fetch: (request: Request, signal: AbortSignal) => Promise<Response>;
   /** Makes the request ready for the attempt that follows. */
   readonly prepare?: ((request: Request) => void | Promise<void>) | undefined;
   /** Gives the call up, as the request's own signal does. */
-  readonly signals?: readonly (AbortSignal | null | undefined)[] | undefined;
+  readonly signals: readonly (AbortSignal | null | undefined)[];
   /** What the call is known as, and where its attempts are counted. */
-  readonly call?: Call | undefined;
+  readonly call: Call;
   readonly pace?: Pace | undefined;
 }
 
-/** @throws TypeError where an option is no number that makes sense. */
+/** @throws TypeError where an option makes no sense. */
 export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions): void {
-  if (!Number.isInteger(maxRetries) || maxRetries < 0) {
-    throw new TypeError(`maxRetries must be a whole number, 0 or more; got ${show(maxRetries)}`);
-  }
-  if (typeof timeout !== "number" || !(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
-    throw new TypeError(`timeout must be a number of ms, from 0 (no limit) to ${MAX_TIMEOUT}; got ${show(timeout)}`);
+  for (const [name, value] of Object.entries({ maxRetries, timeout })) {
+    const isOption = Number.isInteger(value) && value >= 0 && value <= MAX_OPTION;
+    check(isOption, name, `a whole number from 0 to ${MAX_OPTION}`);
   }
 }
 
@@ -61,27 +55,19 @@ export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions)
  * @throws ConnectionError, TimeoutError, InvalidResponseError, what `prepare` throws, or the reason of an abort.
  */
 export async function resilientFetch(request: Request, options: ResilientFetchOptions): Promise<Response> {
-  const {
-    maxRetries = DEFAULT_MAX_RETRIES,
-    timeout = DEFAULT_TIMEOUT,
-    call = { operation: `${request.method} ${request.url}`, attempts: 0, unanswered: 0 },
-    pace = { notBefore: 0 },
-  } = options;
-  const signals = [request.signal, ...(options.signals ?? [])].filter((signal) => signal != null);
+  const { call, pace, maxRetries = DEFAULT_MAX_RETRIES, timeout = DEFAULT_TIMEOUT } = options;
+  const signals = [request.signal, ...options.signals].filter((signal) => signal != null);
+  const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
   call.request = request;
 
   for (let retries = 0; ; retries += 1) {
     let wait: number | null = null;
-    // Anew after each wait: another call may have been asked to wait longer meanwhile.
-    while (performance.now() < pace.notBefore) await sleep(pace.notBefore - performance.now(), signals);
+    await pace?.ready(signals);
     try {
-      const response = await bounded((signal) => attempt(request, options, call, signal), signals, {
-        ms: timeout,
-        error: () => new TimeoutError(call, `no answer within ${timeout} ms`),
-      });
+      const response = await bounded(signals, timeout, timeIsUp, (signal) => attempt(request, options, signal));
       wait = retryAfter(response.headers);
       if (retries === maxRetries || !isRetryable(response) || (wait ?? 0) > MAX_RETRY_AFTER) return response;
-      if (response.status === 429) pace.notBefore = Math.max(pace.notBefore, performance.now() + (wait ?? 0));
+      if (response.status === 429) pace?.hold(wait ?? 0);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       call.unanswered += 1;
@@ -93,8 +79,7 @@ export async function resilientFetch(request: Request, options: ResilientFetchOp
 
 async function attempt(
   request: Request,
-  { fetch, prepare }: ResilientFetchOptions,
-  call: Call,
+  { fetch, prepare, call }: ResilientFetchOptions,
   signal: AbortSignal,
 ): Promise<Response> {
   await prepare?.(request);
@@ -102,46 +87,30 @@ async function attempt(
   call.attempts += 1;
 
   let response: Response;
-  let body: Body;
+  let text = "";
+  let size = 0;
   try {
     // A body can be sent only once.
     response = await fetch(request.body ? request.clone() : request, signal);
-    body = await read(response);
-  } catch (cause) {
-    throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, { cause });
-  }
-  if (isRedirect(response)) {
-    const target = excerpt(response.headers.get("location") ?? "another place");
-    throw new InvalidResponseError(call, `with a redirect to ${target}, which is refused`, response, body.text);
-  }
-  if (body.cut && response.ok) {
-    throw new InvalidResponseError(call, "with a body over 1 MiB", response, body.text);
-  }
-  return new Response(response.body && body.text, response);
-}
-
-interface Body {
-  readonly text: string;
-  /** Whether there was more than may be read. */
-  readonly cut: boolean;
-}
-
-async function read(response: Response): Promise<Body> {
-  const reader = response.body?.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for (;;) {
-    const { value } = (await reader?.read()) ?? {};
-    if (value === undefined) return { text: text + decoder.decode(), cut: false };
-    size += value.byteLength;
-    if (size > MAX_BODY_SIZE) {
-      // The answer is known to be no good; how its connection ends doesn't matter.
-      reader?.cancel().catch(() => {});
-      return { text, cut: true };
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
+    for (let chunk = await reader?.read(); chunk?.value && size <= MAX_BODY_SIZE; chunk = await reader?.read()) {
+      size += chunk.value.byteLength;
+      text += decoder.decode(chunk.value, { stream: true });
     }
-    text += decoder.decode(value, { stream: true });
+    text += decoder.decode();
+    reader?.cancel().catch(() => {}); // of what is too long; how that ends doesn't matter
+  } catch (cause) {
+    throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
   }
+  const { headers } = response;
+  if (isRedirect(response)) {
+    throw new InvalidResponseError(call, `redirect to ${headers.get("location")}, refused`, response, text);
+  }
+  if (size > MAX_BODY_SIZE && response.ok) {
+    throw new InvalidResponseError(call, "with a body over 1 MiB", response, text);
+  }
+  return new Response(response.body && text, response);
 }
 
 /** A browser hides what a redirect was, and a `fetch` of the caller's own may have followed it. */
@@ -173,13 +142,8 @@ function backoff(retries: number): number {
   return Math.min(FIRST_DELAY * 2 ** retries, MAX_DELAY) * (1 - JITTER * Math.random());
 }
 
-/** The innermost message: fetch's own is no more than "fetch failed". */
+/** The innermost message: fetch's own says "fetch failed" and no more. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return show(error);
-  if (error.cause !== undefined) return reasonOf(error.cause);
-  return error.message || ("code" in error ? show(error.code) : error.name);
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  const { cause, message, code }: Record<string, unknown> = Object(error);
+  return cause ? reasonOf(cause) : String(message || code || error);
 }

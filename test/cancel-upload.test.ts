@@ -83,7 +83,7 @@ test("an answer that is no JSON is kept whole in the body of the ApiError, and c
   expect(error).toBeInstanceOf(ApiError);
   expect(error).toMatchObject({ status: 502, body: page, code: null, type: null, param: null, requestId: null });
   expect(String(error)).toMatch(
-    /^ApiError: Cancelling upload_abc123 failed: 502 <html> <h1>502 Bad Gateway.{1,200}… \(1 attempt\)$/,
+    /^ApiError: Cancelling upload_abc123 failed: 502 <html> <h1>502 Bad Gateway.{1,300}… \(attempts: 1\)$/,
   );
 });
 
@@ -93,7 +93,7 @@ describe("an id that would change the path is a TypeError, and nothing is sent",
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
     const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, uploadId]));
     expect(error).toBeInstanceOf(TypeError);
-    expect(String(error)).toContain("upload_id must be a non-empty string");
+    expect(String(error)).toContain("upload_id must be a non-empty, well-formed string");
     expect(server.requests).toHaveLength(0);
   });
 });

@@ -47,7 +47,7 @@ describe("standard output is a line for each upload", () => {
       exitCode: 1,
       stdout: [
         "cancelled  upload_1  training_examples.jsonl  2.1 GB\n",
-        "failed     upload_bad  404 No such Upload: upload_bad (request req_1, 1 attempt)\n",
+        "failed     upload_bad  404 No such Upload: upload_bad (request: req_1, attempts: 1)\n",
       ].join(""),
       stderr: "1 cancelled, 1 failed\n",
     });
@@ -62,7 +62,7 @@ describe("standard output is a line for each upload", () => {
       upload_id: "upload_bad",
       error: {
         name: "ApiError",
-        message: "404 No such Upload: upload_bad (request req_1, 1 attempt)",
+        message: "404 No such Upload: upload_bad (request: req_1, attempts: 1)",
         status: 404,
         code: null,
         type: "invalid_request_error",
@@ -118,12 +118,8 @@ describe("a usage error is one sentence, exit code 2, and nothing is sent", () =
     ["--concurrency many", ["--concurrency", "many", "upload_1"], "Expected a whole number, 1 or more."],
     ["--max-retries -1", ["--max-retries=-1", "upload_1"], "Expected a whole number, 0 or more."],
     ["--timeout soon", ["--timeout", "soon", "upload_1"], "Expected a time such as 30s, 500ms or 2m"],
-    ["--timeout 100 days", ["--timeout", "144000m", "upload_1"], "timeout must be a number of ms"],
-    [
-      "--base-url localhost",
-      ["--base-url", "localhost", "upload_1"],
-      "baseUrl must be an absolute http: or https: URL",
-    ],
+    ["--timeout 100 days", ["--timeout", "144000m", "upload_1"], "timeout must be a whole number from 0"],
+    ["--base-url localhost", ["--base-url", "localhost", "upload_1"], "baseUrl must be an http or https URL"],
   ])("%s", async ([, args, sentence]) => {
     await using server = await api();
     const { exitCode, stdout, stderr } = await cancelUpload(server.url, args);
@@ -136,7 +132,7 @@ describe("a usage error is one sentence, exit code 2, and nothing is sent", () =
 
   test.for([
     ["no key", "", "error: there is no API key: set OPENAI_API_KEY\n"],
-    ["a key that can't be sent", "sk-sécret", "error: OPENAI_API_KEY must be a string of visible ASCII characters"],
+    ["a key that can't be sent", "sk-sécret", "error: OPENAI_API_KEY must be visible ASCII characters"],
   ] as const)("%s", async ([, apiKey, sentence]) => {
     const { exitCode, stdout, stderr } = await run(process.execPath, [cli, "upload_1"], {
       env: { OPENAI_API_KEY: apiKey },
@@ -161,7 +157,7 @@ test("numbers and times are taken as a person types them", async () => {
 
   await using silent = await serve(() => {});
   const { stdout } = await cancelUpload(silent.url, ["--timeout", "0.1s", "--max-retries", "0", "upload_1"]);
-  expect(stdout).toBe("failed     upload_1  no answer within 100 ms (1 attempt)\n");
+  expect(stdout).toBe("failed     upload_1  no answer within 100 ms (attempts: 1)\n");
 });
 
 describe("from standard input", () => {
@@ -358,7 +354,7 @@ describe("in a terminal", () => {
       "2 cancelled, 1 failed",
       "cancelled  upload_1  training_examples.jsonl  2.1 GB",
       "cancelled  upload_2  training_examples.jsonl  2.1 GB",
-      "failed     upload_bad  404 No such Upload: upload_bad (request req_1, 1 attempt)",
+      "failed     upload_bad  404 No such Upload: upload_bad (request: req_1, attempts: 1)",
     ]);
   });
 

@@ -121,9 +121,7 @@ test.for([
   "https://api.openai.com/v1?a",
   "/v1",
 ])("the baseUrl %j is a TypeError that says what is expected", (baseUrl) => {
-  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(
-    /^baseUrl must be an absolute http: or https: URL/,
-  );
+  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(/^baseUrl must be an http or https URL/);
 });
 
 test("the client doesn't show the key", () => {

@@ -33,7 +33,7 @@ test("in a log an ApiError says what helps, on one line but for its stack, and n
   const rejected = await rejection(cancelUpload(client, "upload_abc123"));
 
   const [first, ...rest] = inspect(rejected).split("\n");
-  expect(first).toBe("ApiError: Cancelling upload_abc123 failed: 404 No such Upload [2J (request req_1, 1 attempt)");
+  expect(first).toBe("ApiError: Cancelling upload_abc123 failed: 404 No such Upload [2J (request: req_1, attempts: 1)");
   const properties = rest.filter((line) => !line.startsWith("    at ")).join("\n");
   expect(properties).toMatch(/status: 404/);
   expect(properties).toMatch(/requestId: 'req_1'/);
@@ -49,7 +49,7 @@ test("where an earlier attempt got no answer, the refusal of a later one says wh
   const error = await rejection(cancelUpload(client, "upload_abc123"));
   expect(error).toMatchObject({ name: "ApiError", status: 400, attempts: 2 });
   expect(String(error)).toBe(
-    "ApiError: Cancelling upload_abc123 failed: 400 Upload upload_abc123 has already been cancelled. (1 without an answer, which may have been carried out, 2 attempts)",
+    "ApiError: Cancelling upload_abc123 failed: 400 Upload upload_abc123 has already been cancelled. (unanswered: 1, attempts: 2)",
   );
 });
 

@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { newCall } from "../src/errors.js";
 import { type ClientOptions, cancelUpload, createClient } from "../src/index.js";
 import { resilientFetch } from "../src/resilient-fetch.js";
 import { cancelledUpload } from "./support/contract.js";
@@ -53,7 +54,11 @@ describe("what may pass is tried again", () => {
       response.writeHead(bodies.length < 3 ? 500 : 200, soon).end();
     });
     const request = new Request(server.url, { method: "POST", body: "part_1, part_2" });
-    await resilientFetch(request, { fetch: (request, signal) => fetch(request, { signal }) });
+    await resilientFetch(request, {
+      call: newCall("Completing upload_abc123"),
+      signals: [],
+      fetch: (request, signal) => fetch(request, { signal }),
+    });
     expect(bodies).toEqual(["part_1, part_2", "part_1, part_2", "part_1, part_2"]);
   });
 
@@ -93,7 +98,7 @@ describe("in the end it rejects, and says how often it tried", () => {
     const client = clientOf(server, { maxRetries: 1 });
     const error = await rejection(cancelUpload(client, "upload_abc123"));
     expect(error).toMatchObject({ name: "ConnectionError", attempts: 2, cause: expect.any(Error) });
-    expect(String(error)).toMatch(/^ConnectionError: Cancelling upload_abc123 failed: no answer, .+ \(2 attempts\)$/);
+    expect(String(error)).toMatch(/^ConnectionError: Cancelling upload_abc123 failed: no answer, .+ \(attempts: 2\)$/);
     expect(await rejection(post(client))).toMatchObject({ name: "ConnectionError", attempts: 2 });
   });
 
@@ -101,14 +106,14 @@ describe("in the end it rejects, and says how often it tried", () => {
     await using server = await serve(answer);
     const client = clientOf(server, { maxRetries: 0 });
     const error = await rejection(cancelUpload(client, "upload_abc123", { timeout: 100 }));
-    expect(String(error)).toBe("TimeoutError: Cancelling upload_abc123 failed: no answer within 100 ms (1 attempt)");
+    expect(String(error)).toBe("TimeoutError: Cancelling upload_abc123 failed: no answer within 100 ms (attempts: 1)");
   });
 
   test("nobody listens", async () => {
     const server = await serve(success);
     await server[Symbol.asyncDispose]();
     const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
-    expect(String(error)).toMatch(/no answer, connect ECONNREFUSED 127\.0\.0\.1:\d+ \(1 attempt\)$/);
+    expect(String(error)).toMatch(/no answer, connect ECONNREFUSED 127\.0\.0\.1:\d+ \(attempts: 1\)$/);
   });
 });
 
@@ -236,7 +241,7 @@ describe("a redirect is refused, and nothing follows it", () => {
     await using server = await serve(json(status, {}, { location: `${other.url}/elsewhere` }));
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(error).toMatchObject({ name: "InvalidResponseError", status, attempts: 1 });
-    expect(String(error)).toContain(`with a redirect to ${other.url}/elsewhere, which is refused`);
+    expect(String(error)).toContain(`redirect to ${other.url}/elsewhere, refused`);
     expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
     expect(other.requests).toHaveLength(0);
     expect(server.requests).toHaveLength(2);
@@ -254,7 +259,7 @@ describe("no more than 1 MiB is read", () => {
   test("of a success that doesn't end: InvalidResponseError, not tried again", async () => {
     await using server = await serve(endless(200));
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
-    expect(String(error)).toMatch(/^InvalidResponseError: .* 200 with a body over 1 MiB \(1 attempt\)$/);
+    expect(String(error)).toMatch(/^InvalidResponseError: .* 200 with a body over 1 MiB \(attempts: 1\)$/);
     expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
   });
 
@@ -381,12 +386,12 @@ describe("an option that makes no sense is a TypeError, and nothing is sent", ()
     { timeout: -1 },
     { timeout: Number.NaN },
     { timeout: "30s" },
+    { timeout: 0.5 },
     { timeout: Number.POSITIVE_INFINITY },
     { timeout: 2 ** 31 },
   ])("%o", async (options) => {
     await using server = await serve(success);
-    const [name = "", value] = Object.entries(options)[0] ?? [];
-    const expected = new RegExp(`^${name} must be a .* got ${typeof value === "string" ? `"${value}"` : value}$`);
+    const expected = `${Object.keys(options)[0]} must be a whole number from 0 to 2147483647`;
     expect(() => createClient({ apiKey: "sk-test", ...options })).toThrow(TypeError);
     expect(() => createClient({ apiKey: "sk-test", ...options })).toThrow(expected);
     await expect(cancelUpload(clientOf(server), "upload_abc123", options)).rejects.toThrow(expected);
