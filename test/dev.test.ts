@@ -62,6 +62,11 @@ test("npm run dev keeps the types and the mock at the last sound contract, and s
   const sound = copy.read("openapi/openapi.yaml");
   copy.write("openapi/openapi.yaml", `${sound}\n   no: [yaml`);
   expect(await says("is broken")).toMatch(/ at openapi\/openapi\.yaml:\d+:\d+/);
+  const index = copy.read("src/index.ts");
+  copy.write("src/index.ts", `${index}export const wrong: string = 1;\n`);
+  await says("src/index.ts:");
+  copy.write("src/index.ts", index);
+  await says("✓ Types check");
   expect(copy.read(TYPES)).toBe(types);
   expect(await served()).toMatchObject({ filename: "new.jsonl" });
 
