@@ -22,9 +22,14 @@ const openapiTypescript: {
   COMMENT_HEADER: string;
 } = createRequire(import.meta.url)("openapi-typescript");
 
-async function generate(): Promise<string> {
+/** Writes the types, where they are others now, and waits until TypeScript has looked at them. */
+async function generate(): Promise<void> {
   const { default: typesOf, astToString, COMMENT_HEADER } = openapiTypescript;
-  return COMMENT_HEADER + astToString(await typesOf(pathToFileURL(contract)));
+  const types = COMMENT_HEADER + astToString(await typesOf(pathToFileURL(contract)));
+  if (types === (await readFile(TYPES, "utf8").catch(() => undefined))) return;
+  const check = nextCheck();
+  await writeFile(TYPES, types);
+  await check;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "contract-dev-"));
@@ -113,16 +118,16 @@ async function update(): Promise<void> {
     return;
   }
   const text = await readFile(contract, "utf8");
-  const types = await generate();
-  const serving = serve(text);
-  if (types !== (await readFile(TYPES, "utf8"))) {
-    const check = nextCheck();
-    await writeFile(TYPES, types);
-    await check;
-  }
-  await serving;
+  await Promise.all([serve(text), generate()]);
   const seconds = ((performance.now() - start) / 1_000).toFixed(1);
   report(`${contract} is sound, its types check, ${prism?.url} serves it (${seconds} s)`);
+}
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  const taken = message.includes("EADDRINUSE");
+  say(`✗ ${taken ? `Port ${port} is taken: end what listens there, or name another: npm run dev -- 4011` : message}`);
+  if (taken) process.exit(1);
 }
 
 /** One update at a time, of all that is saved within a moment: editors write a file in more than one step. */
@@ -131,9 +136,7 @@ let timer: NodeJS.Timeout | undefined;
 function saved(): void {
   clearTimeout(timer);
   timer = setTimeout(() => {
-    updates = updates
-      .then(update)
-      .catch((error: unknown) => say(`✗ ${error instanceof Error ? error.message : error}`));
+    updates = updates.then(update).catch(fail);
   }, 50);
 }
 

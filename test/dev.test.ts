@@ -4,6 +4,8 @@ import { createServer } from "node:net";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { copyOfRepository } from "./support/copy.js";
+import { run } from "./support/run.js";
+import { json, serve } from "./support/server.js";
 
 const TYPES = "generated/openapi.d.ts";
 const OK = "✓ openapi/openapi.yaml is sound";
@@ -78,4 +80,15 @@ test("npm run dev keeps the types and the mock at the last sound contract, and s
   process.off("exit", interrupt);
   expect(await exited).toEqual([0, null]);
   await expect(served()).rejects.toThrow("fetch failed");
+});
+
+test("where its port is taken, npm run dev says so and ends", { timeout: 60_000 }, async () => {
+  await using server = await serve(json(200, {}));
+  using copy = copyOfRepository();
+  const { port } = new URL(server.url);
+  const { code, output } = await run(process.execPath, ["--import", "tsx", "scripts/dev.ts", port], {
+    cwd: copy.folder,
+  });
+  expect(output).toContain(`Port ${port} is taken`);
+  expect(code).toBe(1);
 });
