@@ -1,12 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { type Copy, copyOfRepository } from "./support/copy.js";
 import { type Ended, run } from "./support/run.js";
-
-// Each test starts processes, one after another.
-vi.setConfig({ testTimeout: 30_000 });
 
 const BREAKING = ["        - purpose\n        - status\n", "        - status\n"] as const;
 const VERSION = / {2}version: \d+\.\d+\.\d+/;

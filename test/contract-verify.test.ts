@@ -1,11 +1,8 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { cancelledUpload } from "./support/contract.js";
 import { copyOfRepository } from "./support/copy.js";
 import { type Ended, run } from "./support/run.js";
 import { inTurn, json, serve } from "./support/server.js";
-
-// Each test starts processes, one after another.
-vi.setConfig({ testTimeout: 30_000 });
 
 function verify(args: string[], env: Record<string, string>, cwd = "."): Promise<Ended> {
   return run(process.execPath, ["--import", "tsx", "scripts/contract-verify.ts", ...args], { env, cwd });

@@ -11,7 +11,7 @@ function sample(language: string): string {
   return samples.find(({ lang }) => lang === language)?.source ?? "";
 }
 
-test("the docs' TypeScript sample compiles, and cancels an Upload", { timeout: 30_000 }, async () => {
+test("the docs' TypeScript sample compiles, and cancels an Upload", async () => {
   const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
   const project = join(folder, "tsconfig.json");
   const paths = { "openai-cancel-upload": [resolve("src/index.ts")] };
