@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 export const contract = "openapi/openapi.yaml";
 
@@ -10,11 +11,14 @@ const bin = createRequire(import.meta.url).resolve("@stoplight/prism-cli");
 /** A Prism of its own process, which ends with the `await using` that holds it, or else with this process. */
 export interface Prism extends AsyncDisposable {
   readonly url: string;
+  /** Its log, from then on. */
+  readonly log: Readable;
 }
 
-/** Starts `prism <command> <contract>` on a free port, and waits until it listens. */
+/** Starts `prism <command> <contract>`, on a free port where the arguments name none, and waits until it listens. */
 export async function startPrism(command: "mock" | "proxy", ...args: string[]): Promise<Prism> {
-  const child = spawn(process.execPath, [bin, command, ...args, "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
+  const port = args.includes("--port") ? [] : ["--port", "0"];
+  const child = spawn(process.execPath, [bin, command, ...args, ...port], { stdio: ["ignore", "pipe", "pipe"] });
   const kill = () => child.kill();
   process.once("exit", kill);
   const exited = once(child, "exit");
@@ -28,6 +32,7 @@ export async function startPrism(command: "mock" | "proxy", ...args: string[]): 
     child.stdout.resume();
     return {
       url,
+      log: child.stdout,
       async [Symbol.asyncDispose]() {
         process.off("exit", kill);
         kill();

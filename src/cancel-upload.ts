@@ -120,7 +120,8 @@ export async function* cancelUploads(
  */
 function isCancelledUpload(body: unknown): body is CancelledUpload {
   const { id, status, object = "upload" }: Partial<Record<keyof Upload, unknown>> = Object(body);
-  return typeof id === "string" && status === "cancelled" && object === "upload";
+  const isUpload = typeof id === "string" && object === ("upload" satisfies Upload["object"]);
+  return isUpload && status === ("cancelled" satisfies Upload["status"]);
 }
 
 /** The JSON value, or the text where it is none. */

@@ -2,11 +2,17 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { contract as path } from "../../scripts/prism.js";
 
+interface Example {
+  readonly summary: string;
+  readonly value: { readonly error: { readonly message: string } };
+}
+
 interface Response {
+  readonly description: string;
   readonly content: {
     readonly "application/json": {
       readonly example?: unknown;
-      readonly examples?: Readonly<Record<string, { readonly value: { readonly error: object } }>>;
+      readonly examples?: Readonly<Record<string, Example>>;
     };
   };
 }
@@ -15,7 +21,10 @@ interface Contract {
   readonly servers: readonly { readonly url: string }[];
   readonly paths: {
     readonly "/uploads/{upload_id}/cancel": {
-      readonly post: { readonly responses: Readonly<Record<string, Response>> };
+      readonly post: {
+        readonly "x-codeSamples": readonly { readonly lang: string; readonly source: string }[];
+        readonly responses: Readonly<Record<string, Response>>;
+      };
     };
   };
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
@@ -28,12 +37,18 @@ const { responses } = contract.paths["/uploads/{upload_id}/cancel"].post;
 /** The Upload that the contract shows as its example. */
 export const cancelledUpload: unknown = responses["200"]?.content["application/json"].example;
 
-/** Each error that the contract documents: its status (or `default`), its name, and its `error` object. */
-export const documentedErrors: { status: string; name: string; error: object }[] = Object.entries(responses).flatMap(
-  ([status, { content }]) =>
-    Object.entries(content["application/json"].examples ?? {}).map(([name, { value }]) => ({
-      status,
-      name,
-      error: value.error,
-    })),
+interface DocumentedError extends Omit<Example, "value"> {
+  readonly status: string;
+  readonly name: string;
+  readonly error: Example["value"]["error"];
+}
+
+/** Each error that the contract documents: its status (or `default`), its name and summary, and its `error` object. */
+export const documentedErrors: DocumentedError[] = Object.entries(responses).flatMap(([status, { content }]) =>
+  Object.entries(content["application/json"].examples ?? {}).map(([name, { summary, value }]) => ({
+    status,
+    name,
+    summary,
+    error: value.error,
+  })),
 );

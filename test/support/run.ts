@@ -9,15 +9,18 @@ export interface Ended {
 }
 
 interface RunOptions {
+  readonly cwd?: string;
   readonly env?: Record<string, string>;
   readonly input?: string;
 }
 
 /** Runs a program to its end: one that leaves a process behind doesn't end, since that holds the pipes open. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const child = spawn(command, args, { env: { ...process.env, ...options.env } });
+  const { input = "", ...spawnOptions } = options;
+  const env = { ...process.env, NO_COLOR: "1", ...options.env };
+  const child = spawn(command, args, { ...spawnOptions, env });
   child.stdin.on("error", () => {}); // it may end without reading
-  child.stdin.end(options.input ?? "");
+  child.stdin.end(input);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { exitCode: child.exitCode, stdout, stderr };
 }

@@ -1,0 +1,38 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { contract } from "../../scripts/prism.js";
+
+/** A copy of the repository's files, for what would change them; gone with the `using` that holds it. */
+export interface Copy extends Disposable {
+  readonly folder: string;
+  read(file: string): string;
+  write(file: string, text: string): void;
+  /** Replaces a text of the contract, which must be there. */
+  edit(before: string, after: string): void;
+}
+
+export function copyOfRepository(): Copy {
+  const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
+  for (const entry of ["src", "scripts", "openapi", "generated", "test/support"]) {
+    cpSync(entry, join(folder, entry), { recursive: true });
+  }
+  for (const entry of ["package.json", "redocly.yaml", "redocly.diff.yaml", "tsconfig.json"]) {
+    cpSync(entry, join(folder, entry));
+  }
+  symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
+
+  const read = (file: string) => readFileSync(join(folder, file), "utf8");
+  const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+  return {
+    folder,
+    read,
+    write,
+    edit(before, after) {
+      const text = read(contract);
+      if (!text.includes(before)) throw new Error(`the contract has no ${before}`);
+      write(contract, text.replace(before, after));
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
+}
