@@ -1,6 +1,8 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({
+  // The examples import this package as its users do.
+  resolve: { alias: { "openai-cancel-upload": new URL("src/index.ts", import.meta.url).pathname } },
   test: {
     globalSetup: "test/support/setup.ts",
     testTimeout: 30_000, // some start processes, and a machine may be busy

@@ -1,0 +1,16 @@
+import type { Client } from "openai-cancel-upload";
+import createQueryClient from "openapi-react-query";
+import type { ReactElement } from "react";
+
+/** A button that cancels an Upload, with openapi-react-query over the client. */
+export function CancelButton({ client, uploadId }: { client: Client; uploadId: string }): ReactElement {
+  const { mutate, data, error, isPending } = createQueryClient(client).useMutation(
+    "post",
+    "/uploads/{upload_id}/cancel",
+  );
+  return (
+    <button type="button" disabled={isPending} onClick={() => mutate({ params: { path: { upload_id: uploadId } } })}>
+      {error ? error.error.message : (data?.status ?? "Cancel")}
+    </button>
+  );
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
+import { build } from "esbuild";
+import { expect, test } from "vitest";
+import { run } from "./support/run.js";
+
+const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
+const [packed]: [{ files: { path: string }[] }] = JSON.parse(stdout);
+const files = packed.files.map(({ path }) => path);
+
+test("the package has what its users need, and nothing else", () => {
+  const tops = new Set(files.map((file) => file.split("/")[0]));
+  expect([...tops].sort()).toEqual(
+    ["LICENSE", "README.md", "dist", "generated", "openapi", "package.json", "src"].sort(),
+  );
+  expect(files).toEqual(
+    expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli.js", "openapi/openapi.yaml"]),
+  );
+  expect(files.filter((file) => /\.tsbuildinfo$|\.test\./.test(file))).toEqual([]);
+});
+
+test("go to definition lands in TypeScript: each source that a map names is in the package", () => {
+  const maps = files.filter((file) => file.endsWith(".map"));
+  expect(maps.length).toBeGreaterThan(0);
+  for (const map of maps) {
+    const { sources }: { sources: string[] } = JSON.parse(readFileSync(map, "utf8"));
+    for (const source of sources) expect(files).toContain(join(dirname(map), source));
+  }
+});
+
+test("the main entry loads nothing of the CLI, and nothing but openapi-fetch from elsewhere", async () => {
+  const options = { bundle: true, write: false, metafile: true, format: "esm", platform: "neutral" } as const;
+  const { metafile } = await build({ ...options, entryPoints: ["dist/index.js"], packages: "external" });
+  const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports);
+  expect(imported.filter(({ external }) => external).map(({ path }) => path)).toEqual(["openapi-fetch"]);
+  expect(Object.keys(metafile.inputs)).not.toContain("dist/cli.js");
+});
