@@ -47,7 +47,7 @@ export function chart(results: Results, theme: Theme): string {
 <desc id="description">${escaped(described(results))}</desc>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="${page}"/>
 ${text(MARGIN, 28, "What one cancel costs", `fill="${ink}" font-size="16" font-weight="600"`)}
-${text(MARGIN, 47, "Above: time, as times bare fetch; the thin line spans the middle half of the rounds. Below: weight.", `fill="${muted}"`)}
+${text(MARGIN, 47, "Above: its time, as times that of bare fetch. Below: the client's weight. A thin line spans the middle half of all rounds.", `fill="${muted}"`)}
 ${rowsOf(top, 0)}
 ${rowsOf(second, 1)}
 ${text(MARGIN, height - 14, footer, `fill="${muted}" font-size="11"`)}
@@ -115,12 +115,14 @@ function bar(
   // Hollow where there are no retries: less work is done there.
   const fill = peer.resilient ? `fill="${colour}"` : `fill="${colour}" fill-opacity="0.25" stroke="${colour}"`;
   const middle = y + ROW / 2;
+  const line = `M${round(x + scale(low))} ${middle}H${round(x + scale(high))}`;
   const end = x + scale(Math.max(median, high)) + 6;
   return [
     `<rect x="${round(x)}" y="${top}" width="${Math.max(scale(median), 1)}" height="${BAR}" rx="1.5" ${fill}/>`,
     low === high
       ? ""
-      : `<path d="M${round(x + scale(low))} ${middle}H${round(x + scale(high))}" stroke="${colours.text}" stroke-width="1.5"/>`,
+      : `<path d="${line}" stroke="${colours.page}" stroke-width="4"/>` +
+        `<path d="${line}" stroke="${colours.text}" stroke-width="1.5"/>`,
     text(
       end,
       middle + 4,

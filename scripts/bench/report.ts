@@ -22,13 +22,13 @@ export function results(peers: readonly Peer[], measures: readonly Measure[]): R
 }
 
 /** Undefined where it was not measured. */
-export function valuesOf({ measures }: Results, id: string): readonly Spread[] | undefined {
+function valuesOf({ measures }: Results, id: string): readonly Spread[] | undefined {
   return measures.find((measure) => measure.id === id)?.values;
 }
 
 /** The tables, as Markdown. */
 export function tables(results: Results): string {
-  return `Node ${results.node} on ${results.machine}, ${results.date}.
+  return `Node ${results.node} on ${results.machine}, ${results.date}. Each peer is the newest that runs on Node 20.19.
 
 What one cancel costs, times what it costs with bare \`fetch\`: the median, and between which values the middle half of
 the rounds lay.
