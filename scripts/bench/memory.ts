@@ -7,7 +7,7 @@ import { startLoopback } from "./loopback.js";
 
 const FIRST = 1_000;
 const EACH = 10_000;
-const MAX_GROWTH = 5; // in MB
+const MAX_GROWTH = 2; // in MB
 
 const [uploads = 100_000] = process.argv.slice(2).map(Number);
 
