@@ -1,10 +1,9 @@
 import type { components } from "../generated/openapi.js";
-import { check } from "./check.js";
 import { type Client, type ClientOptions, checkedHeaders, fetchOf } from "./client.js";
 import { concurrently } from "./concurrently.js";
-import { ApiError, excerpt, InvalidResponseError, newCall } from "./errors.js";
-import { Pace } from "./pace.js";
+import { ApiError, check, excerpt, InvalidResponseError, newCall } from "./errors.js";
 import { checkRetryOptions, type RetryOptions, retryAfter } from "./resilient-fetch.js";
+import { Pace } from "./waiting.js";
 
 /** A large file that is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
@@ -34,7 +33,7 @@ export interface CancelUploadOptions extends RetryOptions {
  * const upload = await cancelUpload(createClient(), "upload_abc123");
  * upload.status; // "cancelled"
  */
-export async function cancelUpload(
+export function cancelUpload(
   client: Client,
   uploadId: string,
   options: CancelUploadOptions = {},

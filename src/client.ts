@@ -6,10 +6,9 @@ import createOpenapiClient, {
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
-import { check } from "./check.js";
-import { type Call, newCall } from "./errors.js";
-import type { Pace } from "./pace.js";
+import { type Call, check, newCall } from "./errors.js";
 import { checkRetryOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
+import type { Pace } from "./waiting.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -78,12 +77,20 @@ export function createClient(options: ClientOptions = {}): Client {
   checkToken("project", project);
   checkRetryOptions(options);
 
-  const authorize = async (request: Request) => {
-    const key = typeof apiKey === "function" ? await apiKey() : apiKey;
+  const authorizeWith = (request: Request, key: string | undefined) => {
     check(key !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
     checkToken("apiKey", key);
     request.headers.set("authorization", `Bearer ${key}`);
   };
+  const authorize =
+    typeof apiKey === "function"
+      ? async (request: Request) => authorizeWith(request, await apiKey())
+      : (request: Request) => authorizeWith(request, apiKey);
+
+  // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
+  const send = fetch
+    ? (request: Request, signal: AbortSignal) => fetch(new Request(request, { ...requestInitExt, signal }))
+    : (request: Request, signal: AbortSignal) => globalThis.fetch(request, { ...requestInitExt, signal });
 
   const callFetch: CallFetch = (request, call) =>
     resilientFetch(request, {
@@ -92,10 +99,7 @@ export function createClient(options: ClientOptions = {}): Client {
       timeout: call.timeout ?? timeout,
       signals: [signal, call.signal],
       prepare: hasCredentials(request) ? undefined : authorize,
-      // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
-      fetch: fetch
-        ? (request, signal) => fetch(new Request(request, { ...requestInitExt, signal }))
-        : (request, signal) => globalThis.fetch(request, { ...requestInitExt, signal }),
+      fetch: send,
     });
 
   const client = createOpenapiClient<paths>({

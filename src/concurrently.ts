@@ -1,4 +1,4 @@
-import { subscribe } from "./bounded.js";
+import { subscribe } from "./waiting.js";
 
 /**
  * Runs over the items, so many at once, and gives each result as it comes. An item is drawn only when there is room for

@@ -1,11 +1,12 @@
 import type { components } from "../generated/openapi.js";
-import { redact, stringify } from "./redact.js";
 
 /** The body with which the API refuses a request. */
 export type ErrorResponse = components["schemas"]["ErrorResponse"];
 
 /** How much of a body a message shows, in characters; the error's `body` has the whole. */
 const EXCERPT_LENGTH = 300;
+/** The shortest credential that is hidden, in characters: a shorter one is found in the midst of words. */
+const MIN_CREDENTIAL_LENGTH = 6;
 
 /** What is known of a call while it goes on. */
 export interface Call {
@@ -129,6 +130,11 @@ export class InvalidResponseError extends ResponseError {
   }
 }
 
+/** @throws TypeError which says what is expected. What was given is not shown: it may be a key. */
+export function check(ok: boolean, name: string, expected: string): asserts ok {
+  if (!ok) throw new TypeError(`${name} must be ${expected}`);
+}
+
 /** The start of a body, as a message shows it. */
 export function excerpt(body: unknown): string {
   const text = typeof body === "string" ? body : (stringify(body) ?? "");
@@ -147,4 +153,24 @@ function errorOf(body: unknown): ErrorFields {
   const error: Partial<Record<keyof ErrorFields, unknown>> = Object(Object(body).error);
   const text = (value: unknown) => (typeof value === "string" ? value : null);
   return { message: text(error.message), type: text(error.type), param: text(error.param), code: text(error.code) };
+}
+
+/** A JSON value without the credentials of the request, which some servers repeat. */
+function redact<Json>(request: Request | undefined, value: Json): Json {
+  let json = stringify(value);
+  for (const header of ["authorization", "api-key"]) {
+    const credential = request?.headers.get(header)?.split(" ").at(-1) ?? "";
+    if (credential.length >= MIN_CREDENTIAL_LENGTH)
+      json = json?.replaceAll(JSON.stringify(credential).slice(1, -1), "***");
+  }
+  return json === undefined ? value : JSON.parse(json);
+}
+
+/** As JSON, which takes any that was parsed from JSON, but for what is nested deeper than the stack. */
+function stringify(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return '"JSON that is nested too deeply"';
+  }
 }

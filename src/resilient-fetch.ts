@@ -1,7 +1,5 @@
-import { bounded, sleep } from "./bounded.js";
-import { check } from "./check.js";
-import { type Call, ConnectionError, InvalidResponseError, TimeoutError } from "./errors.js";
-import type { Pace } from "./pace.js";
+import { type Call, ConnectionError, check, InvalidResponseError, TimeoutError } from "./errors.js";
+import { bounded, type Pace, sleep } from "./waiting.js";
 
 const DEFAULT_MAX_RETRIES = 2;
 /** In ms. */
@@ -65,8 +63,9 @@ export async function resilientFetch(request: Request, options: ResilientFetchOp
     await pace?.ready(signals);
     try {
       const response = await bounded(signals, timeout, timeIsUp, (signal) => attempt(request, options, signal));
+      if (response.ok || retries === maxRetries || !isRetryable(response)) return response;
       wait = retryAfter(response.headers);
-      if (retries === maxRetries || !isRetryable(response) || (wait ?? 0) > MAX_RETRY_AFTER) return response;
+      if ((wait ?? 0) > MAX_RETRY_AFTER) return response;
       if (response.status === 429) pace?.hold(wait ?? 0);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
@@ -82,35 +81,68 @@ async function attempt(
   { fetch, prepare, call }: ResilientFetchOptions,
   signal: AbortSignal,
 ): Promise<Response> {
-  await prepare?.(request);
+  const ready = prepare?.(request);
+  if (ready) await ready; // not where it need not be waited for: that costs a turn of the event loop
   signal.throwIfAborted();
   call.attempts += 1;
 
   let response: Response;
-  let text = "";
-  let size = 0;
+  let body: Body;
   try {
     // A body can be sent only once.
     response = await fetch(request.body ? request.clone() : request, signal);
-    const reader = response.body?.getReader();
-    const decoder = new TextDecoder();
-    for (let chunk = await reader?.read(); chunk?.value && size <= MAX_BODY_SIZE; chunk = await reader?.read()) {
-      size += chunk.value.byteLength;
-      text += decoder.decode(chunk.value, { stream: true });
-    }
-    text += decoder.decode();
-    reader?.cancel().catch(() => {}); // of what is too long; how that ends doesn't matter
+    body = await read(response);
   } catch (cause) {
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
   }
-  const { headers } = response;
+  const { text, isWhole } = body;
   if (isRedirect(response)) {
-    throw new InvalidResponseError(call, `redirect to ${headers.get("location")}, refused`, response, text);
+    const target = response.headers.get("location");
+    throw new InvalidResponseError(call, `redirect to ${target}, refused`, response, text);
   }
-  if (size > MAX_BODY_SIZE && response.ok) {
-    throw new InvalidResponseError(call, "with a body over 1 MiB", response, text);
+  if (!isWhole && response.ok) throw new InvalidResponseError(call, "with a body over 1 MiB", response, text);
+  return unread(response, text);
+}
+
+interface Body {
+  readonly text: string;
+  readonly isWhole: boolean;
+}
+
+const decoder = new TextDecoder();
+
+async function read({ body }: Response): Promise<Body> {
+  const reader = body?.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let left = MAX_BODY_SIZE;
+  for (let chunk = await reader?.read(); chunk?.value && left >= 0; chunk = await reader?.read()) {
+    chunks.push(chunk.value);
+    left -= chunk.value.byteLength;
   }
-  return new Response(response.body && text, response);
+  const isWhole = left >= 0;
+  if (!isWhole) reader?.cancel().catch(() => {}); // how the rest ends doesn't matter
+  // Most are of one chunk, which needs no Blob to put it together.
+  return { text: chunks.length > 1 ? await new Blob(chunks).text() : decoder.decode(chunks[0]), isWhole };
+}
+
+/** What reads a body, or tells of it, but for `text()`. */
+const BODY_MEMBERS: readonly PropertyKey[] = [
+  ...["arrayBuffer", "blob", "body", "bodyUsed", "bytes", "clone", "formData", "json"],
+];
+
+/**
+ * The response, as if its body had not been read yet. To make a new Response of the text would take longer than the
+ * rest of the call: that is done only where another member than `text()` is asked for.
+ */
+function unread(response: Response, text: string): Response {
+  return new Proxy(response, {
+    get(target, name) {
+      if (name === "text") return async () => text;
+      const owner = BODY_MEMBERS.includes(name) ? new Response(target.body && text, target) : target;
+      const member: unknown = Reflect.get(owner, name);
+      return typeof member === "function" ? member.bind(owner) : member;
+    },
+  });
 }
 
 /** A browser hides what a redirect was, and a `fetch` of the caller's own may have followed it. */
@@ -118,8 +150,7 @@ function isRedirect({ type, redirected, status }: Response): boolean {
   return type === "opaqueredirect" || redirected || (status >= 300 && status < 400);
 }
 
-function isRetryable({ ok, status, headers }: Response): boolean {
-  if (ok) return false;
+function isRetryable({ status, headers }: Response): boolean {
   const told = headers.get("x-should-retry");
   if (told === "true" || told === "false") return told === "true";
   return status >= 500 || RETRYABLE_STATUSES.includes(status);

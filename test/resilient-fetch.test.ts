@@ -284,6 +284,47 @@ describe("no more than 1 MiB is read", () => {
   });
 });
 
+describe("the response, which was read already, can be read as any other", () => {
+  const text = JSON.stringify(cancelledUpload);
+  const bytes = new TextEncoder().encode(text);
+
+  test.for<[string, (response: Response) => unknown, unknown]>([
+    ["text", (response) => response.text(), text],
+    ["json", (response) => response.json(), cancelledUpload],
+    ["arrayBuffer", (response) => response.arrayBuffer(), bytes.buffer],
+    ["blob", async (response) => (await response.blob()).text(), text],
+    ["body", async ({ body }) => new Response(body).text(), text],
+    [
+      "clone",
+      async (response) => [await response.clone().json(), await response.json()],
+      [cancelledUpload, cancelledUpload],
+    ],
+    ["bodyUsed", ({ bodyUsed }) => bodyUsed, false],
+    ["url", ({ url }) => new URL(url).pathname, "/v1/uploads/upload_abc123/cancel"],
+    ["headers", ({ headers }) => headers.get("x-request-id"), "req_1"],
+    ["a new Response of it", async (response) => new Response(response.body, response).json(), cancelledUpload],
+  ])("%s", async ([, read, expected]) => {
+    await using server = await serve(json(200, cancelledUpload, { "x-request-id": "req_1" }));
+    const client = clientOf(server);
+    const seen = vi.fn(async ({ response }: { response: Response }) => {
+      expect(response).toBeInstanceOf(Response);
+      expect(await read(response)).toEqual(expected);
+    });
+    client.use({ onResponse: seen });
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+    expect(seen).toHaveBeenCalledTimes(1);
+  });
+
+  test("which a body of many chunks can too, with a letter that lies across two", async () => {
+    const upload = { id: "upload_abc123", status: "cancelled", filename: "ä".repeat(40_000) };
+    const all = Buffer.from(JSON.stringify(upload));
+    await using server = await serve((_request, response) => {
+      response.write(all.subarray(0, 10_001), () => response.end(all.subarray(10_001)));
+    });
+    expect(await cancelUpload(clientOf(server), "upload_abc123")).toEqual(upload);
+  });
+});
+
 describe("an abort rejects at once with the signal's reason, and nothing more is sent", () => {
   test("before anything is sent", async () => {
     await using server = await serve(success);

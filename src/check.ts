@@ -1,4 +1,0 @@
-/** @throws TypeError which says what is expected. What was given is not shown: it may be a key. */
-export function check(ok: boolean, name: string, expected: string): asserts ok {
-  if (!ok) throw new TypeError(`${name} must be ${expected}`);
-}
