@@ -157,19 +157,18 @@ function errorOf(body: unknown): ErrorFields {
 
 /** A JSON value without the credentials of the request, which some servers repeat. */
 function redact<Json>(request: Request | undefined, value: Json): Json {
-  let json = stringify(value);
-  for (const header of ["authorization", "api-key"]) {
-    const credential = request?.headers.get(header)?.split(" ").at(-1) ?? "";
-    if (credential.length >= MIN_CREDENTIAL_LENGTH)
-      json = json?.replaceAll(JSON.stringify(credential).slice(1, -1), "***");
-  }
+  const credentials = ["authorization", "api-key"]
+    .map((header) => request?.headers.get(header)?.split(" ").at(-1) ?? "")
+    .filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
+  const hide = (text: string) => credentials.reduce((shown, credential) => shown.replaceAll(credential, "***"), text);
+  const json = stringify(value, (_name, part) => (typeof part === "string" ? hide(part) : part));
   return json === undefined ? value : JSON.parse(json);
 }
 
-/** As JSON, which takes any that was parsed from JSON, but for what is nested deeper than the stack. */
-function stringify(value: unknown): string | undefined {
+/** As JSON, which all is that comes from JSON, but for what is nested deeper than the stack. */
+function stringify(value: unknown, replacer?: (name: string, part: unknown) => unknown): string | undefined {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, replacer);
   } catch {
     return '"JSON that is nested too deeply"';
   }

@@ -82,7 +82,7 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Response> {
   const ready = prepare?.(request);
-  if (ready) await ready; // not where it need not be waited for: that costs a turn of the event loop
+  if (ready) await ready; // An await takes time, also where there is nothing to wait for.
   signal.throwIfAborted();
   call.attempts += 1;
 
@@ -115,19 +115,28 @@ async function read({ body }: Response): Promise<Body> {
   const reader = body?.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let left = MAX_BODY_SIZE;
-  for (let chunk = await reader?.read(); chunk?.value && left >= 0; chunk = await reader?.read()) {
-    chunks.push(chunk.value);
-    left -= chunk.value.byteLength;
+  while (left >= 0) {
+    const { value: chunk } = (await reader?.read()) ?? {};
+    if (!chunk) break;
+    chunks.push(chunk);
+    left -= chunk.byteLength;
   }
   const isWhole = left >= 0;
-  if (!isWhole) reader?.cancel().catch(() => {}); // how the rest ends doesn't matter
+  if (!isWhole) reader?.cancel().catch(() => {}); // How the rest ends doesn't matter.
   // Most are of one chunk, which needs no Blob to put it together.
   return { text: chunks.length > 1 ? await new Blob(chunks).text() : decoder.decode(chunks[0]), isWhole };
 }
 
 /** What reads a body, or tells of it, but for `text()`. */
-const BODY_MEMBERS: readonly PropertyKey[] = [
-  ...["arrayBuffer", "blob", "body", "bodyUsed", "bytes", "clone", "formData", "json"],
+const BODY_MEMBERS: readonly unknown[] = [
+  "arrayBuffer",
+  "blob",
+  "body",
+  "bodyUsed",
+  "bytes",
+  "clone",
+  "formData",
+  "json",
 ];
 
 /**

@@ -97,6 +97,19 @@ describe("the key never shows, where the server repeats it", () => {
   });
 });
 
+test.for(["123456", ":null,", '\\"error', "a\\nb'c"])(
+  "the key %j does no harm to the JSON that it is found in",
+  async (apiKey) => {
+    const body = { error: { message: `No key ${apiKey}`, type: "t", param: null, code: null }, time: 9_123_456_789 };
+    await using server = await serve(json(401, body));
+    const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey }), "upload_abc123"));
+    expect(error).toMatchObject({
+      name: "ApiError",
+      body: { ...body, error: { ...body.error, message: "No key ***" } },
+    });
+  },
+);
+
 test("a short key doesn't hide the words that it is part of", async () => {
   const error = {
     message: "The API key is wrong",
