@@ -4,7 +4,9 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 
 const readme = readFileSync("README.md", "utf8");
-const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync("package.json", "utf8"));
+const { name, bin, scripts }: { name: string; bin: object; scripts: object } = JSON.parse(
+  readFileSync("package.json", "utf8"),
+);
 
 function blocks(language: string): string[] {
   return [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, of, code]) =>
@@ -42,4 +44,19 @@ test("every npm script that the README names exists", () => {
   const named = [...readme.matchAll(/npm (?:run )?(start|test|(?<=run )[\w:-]+)/g)].map(([, name]) => name ?? "");
   expect(named).not.toHaveLength(0);
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+});
+
+test("every command of its shell blocks is this package's, npm's or the system's", () => {
+  const lines = blocks("sh").flatMap((block) =>
+    block
+      .replaceAll(/ *#.*$/gm, "")
+      .trim()
+      .split(/\n|&&|\|/),
+  );
+  const commands = lines.map((line) => line.trim().split(/ +/));
+  expect(commands.length).toBeGreaterThan(5);
+  for (const [command, ...args] of commands) {
+    if (command === "npx" || (command === "npm" && args[0] === "install")) expect(args).toContain(name);
+    else expect([...Object.keys(bin), "npm", "export", "jq"]).toContain(command);
+  }
 });
