@@ -17,7 +17,9 @@ const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 export type Client = OpenapiClient<paths>;
 
 /** openapi-fetch's options, and those of the OpenAI API. */
-export interface ClientOptions extends Omit<OpenapiClientOptions, "baseUrl" | "pathSerializer">, RetryOptions {
+export interface ClientOptions
+  extends Omit<OpenapiClientOptions, "baseUrl" | "pathSerializer" | "redirect">,
+    RetryOptions {
   /**
    * The API key, or a function that is asked for it before each attempt.
    * Default: the environment's `OPENAI_API_KEY`. Not needed where `headers` has an `authorization` or `api-key`.
@@ -87,10 +89,12 @@ export function createClient(options: ClientOptions = {}): Client {
       ? async (request: Request) => authorizeWith(request, await apiKey())
       : (request: Request) => authorizeWith(request, apiKey);
 
+  // The key must not travel: a redirect is never followed, whatever the Request says.
+  const init = { ...requestInitExt, redirect: "manual" } as const;
   // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
   const send = fetch
-    ? (request: Request, signal: AbortSignal) => fetch(new Request(request, { ...requestInitExt, signal }))
-    : (request: Request, signal: AbortSignal) => globalThis.fetch(request, { ...requestInitExt, signal });
+    ? (request: Request, signal: AbortSignal) => fetch(new Request(request, { ...init, signal }))
+    : (request: Request, signal: AbortSignal) => globalThis.fetch(request, { ...init, signal });
 
   const callFetch: CallFetch = (request, call) =>
     resilientFetch(request, {
@@ -103,7 +107,6 @@ export function createClient(options: ClientOptions = {}): Client {
     });
 
   const client = createOpenapiClient<paths>({
-    redirect: "manual",
     ...openapiOptions,
     baseUrl,
     headers: mergeHeaders(

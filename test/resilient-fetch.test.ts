@@ -247,6 +247,15 @@ describe("a redirect is refused, and nothing follows it", () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  test("also where a plain POST asks to follow it", async () => {
+    await using other = await serve(success);
+    await using server = await serve(json(307, {}, { location: other.url }));
+    const params = { path: { upload_id: "upload_abc123" } };
+    const call = clientOf(server).POST("/uploads/{upload_id}/cancel", { params, redirect: "follow" });
+    expect(await rejection(call)).toMatchObject({ name: "InvalidResponseError" });
+    expect(other.requests).toHaveLength(0);
+  });
+
   test("also where a fetch of the caller's own has followed it", async () => {
     await using other = await serve(success);
     await using server = await serve(json(307, {}, { location: other.url }));
