@@ -19,7 +19,7 @@ const EXIT_INTERRUPTED = 130;
 /** In place of an ID: read them from standard input. */
 const STDIN = "-";
 /** What IDs are made of, at OpenAI and at gateways. A line with anything else in it holds no ID. */
-const ID = /^(?!\.{1,2}$)[\w.~:+/=-]+$/;
+const ID = /^(?!\.{1,2}$)[\w.~:+/=-]{1,256}$/;
 
 interface Options {
   readonly concurrency: number;
@@ -38,7 +38,10 @@ const program: Command = new Command("cancel-upload")
   .argument("<upload_id...>", `the Uploads to cancel; ${STDIN} reads IDs from standard input, one a line`)
   .option("-c, --concurrency <number>", "how many cancels are in flight at once", wholeNumber(1), 8)
   .addOption(
-    new Option("-t, --timeout <time>", "how long an attempt may take: 30s, 500ms, 2m; 0 for no limit")
+    new Option(
+      "-t, --timeout <time>",
+      "how long an attempt may take: 30s, 500ms, 2m (a bare number is ms); 0 for no limit but Node's own, 5 minutes",
+    )
       .argParser(milliseconds)
       .default(30_000, "30s"),
   )
@@ -67,6 +70,8 @@ for (const arg of args) {
   if (!ID.test(arg)) program.error(`error: ${JSON.stringify(arg)} is no upload ID, such as upload_abc123`);
 }
 
+if (args.indexOf(STDIN) !== args.lastIndexOf(STDIN)) program.error(`error: ${STDIN} can be given only once`);
+
 /** What a dry run would have sent last. */
 let planned: Request | undefined;
 const client = createClientOrExit();
@@ -75,6 +80,7 @@ const report = new Report({
   total: args.includes(STDIN) ? undefined : new Set(args).size,
   json: options.json ?? false,
   verbose: options.verbose ?? false,
+  secret: process.env["OPENAI_API_KEY"]?.trim() ?? "",
 });
 
 /** Starts nothing more … */
@@ -84,17 +90,19 @@ const giveUp = new AbortController();
 
 process.on("SIGINT", () => {
   process.exitCode = EXIT_INTERRUPTED;
-  const end = () => giveUp.abort(new Error("stopped before the answer came; it may have been cancelled"));
+  const end = () => giveUp.abort(new Error("stopped before it ended; it may have been cancelled"));
   if (stop.signal.aborted) return end();
   stop.abort();
   if (options.timeout > 0) setTimeout(end, options.timeout).unref();
   report.note("Nothing more is started; waiting for what was sent. Ctrl-C again stops at once.");
 });
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
   process.exitCode = EXIT_FAILURE;
-  stop.abort(); // what can't be reported should not be cancelled
+  if (!stop.signal.aborted && error.code !== "EPIPE") report.note(`error: ${error.message}`);
+  stop.abort(); // What can't be reported should not be cancelled.
 });
+// Nobody may be there to read what is for people; the work goes on.
+process.stderr.on("error", () => {});
 
 try {
   const concurrency = options.dryRun ? 1 : options.concurrency;
@@ -121,7 +129,7 @@ function wholeNumber(least: number): (text: string) => number {
 
 function milliseconds(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m)?$/.exec(text) ?? [];
-  if (number !== undefined) return Math.round(Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1));
+  if (number !== undefined) return Math.ceil(Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1));
   throw new InvalidArgumentError("Expected a time such as 30s, 500ms or 2m (a bare number is ms).");
 }
 
@@ -135,8 +143,14 @@ function createClientOrExit(): Client {
   try {
     return createClient({ baseUrl, maxRetries, timeout, ...(options.dryRun && { fetch: plan }) });
   } catch (error) {
-    program.error(`error: ${error instanceof Error ? error.message.replace("apiKey", "OPENAI_API_KEY") : error}`);
+    program.error(`error: ${error instanceof Error ? asTyped(error.message) : error}`);
   }
+}
+
+/** The message of a bad option, with the option's name as it is typed. */
+function asTyped(message: string): string {
+  const names = { apiKey: "OPENAI_API_KEY", baseUrl: "--base-url", maxRetries: "--max-retries", timeout: "--timeout" };
+  return Object.entries(names).reduce((text, [name, typed]) => text.replace(new RegExp(`^${name}`), typed), message);
 }
 
 /** The IDs that are given, each once. */
@@ -160,6 +174,6 @@ async function* idsFromStdin(): AsyncGenerator<{ id: string; where: string }, vo
     const id = line.trim();
     if (id === "") continue;
     if (ID.test(id)) yield { id, where: `line ${number}: ` };
-    else await report.failed(id, new TypeError(`no upload ID but ${JSON.stringify(excerpt(id))}`), number);
+    else await report.failed(excerpt(id), new TypeError(`no upload ID but ${JSON.stringify(excerpt(id))}`), number);
   }
 }

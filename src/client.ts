@@ -73,7 +73,8 @@ export function createClient(options: ClientOptions = {}): Client {
     requestInitExt,
     ...openapiOptions
   } = options;
-  check(/^https?:\/\/[^@?#]+$/i.test(baseUrl), "baseUrl", "an http or https URL without user, query or fragment");
+  const isUrl = /^https?:\/\/[^@?#]+$/i.test(baseUrl) && URL.canParse(baseUrl);
+  check(isUrl, "baseUrl", "an http or https URL without user, query or fragment");
   if (typeof apiKey !== "function") checkToken("apiKey", apiKey);
   checkToken("organization", organization);
   checkToken("project", project);

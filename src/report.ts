@@ -12,6 +12,8 @@ interface ReportOptions {
   readonly json: boolean;
   /** With the stack of each error. */
   readonly verbose: boolean;
+  /** The key, which a server may repeat. */
+  readonly secret: string;
 }
 
 /** Says how the work goes: the results on standard output, what is for people on standard error. */
@@ -23,7 +25,9 @@ export class Report {
 
   constructor(options: ReportOptions) {
     this.#options = options;
-    this.#progress = process.stderr.isTTY ? new Progress(process.stderr, options.total) : undefined;
+    // Where somebody types the IDs, the line is theirs.
+    const isShown = process.stderr.isTTY && (options.total !== undefined || !process.stdin.isTTY);
+    this.#progress = isShown ? new Progress(process.stderr, options.total) : undefined;
     this.#showProgress();
   }
 
@@ -74,7 +78,10 @@ export class Report {
 
   async #print(words: readonly string[], object: object): Promise<void> {
     if (process.stdout.isTTY) this.#progress?.hide();
-    const line = this.#options.json ? JSON.stringify(object) : words.filter((word) => word !== "").join("  ");
+    const hide = (text: string) => text.replaceAll(this.#options.secret, "***");
+    const line = this.#options.json
+      ? JSON.stringify(object, (_name, value) => (typeof value === "string" ? hide(value) : value))
+      : hide(words.filter((word) => word !== "").join("  "));
     // Resolves once the reader took it; also where the reader is gone, which the stream's error event tells.
     await new Promise<void>((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
     this.#showProgress();

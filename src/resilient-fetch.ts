@@ -23,7 +23,10 @@ const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
 export interface RetryOptions {
   /** How often to try again after the first attempt. Default: 2. */
   readonly maxRetries?: number | undefined;
-  /** How long one attempt may take, its body included, in ms; 0 for no limit. Default: 30,000. */
+  /**
+   * How long one attempt may take, its body included, in ms; 0 for no limit but the platform's own (Node's `fetch` waits
+   * 5 minutes). Default: 30,000.
+   */
   readonly timeout?: number | undefined;
 }
 

@@ -113,13 +113,15 @@ describe("a usage error is one sentence, exit code 2, and nothing is sent", () =
     ["an empty id", [""], '"" is no upload ID'],
     ["an id with a space", ["upload_1 upload_2"], '"upload_1 upload_2" is no upload ID'],
     ["a path", [".."], '".." is no upload ID'],
+    ["a text that no ID is as long as", ["a".repeat(257)], "is no upload ID"],
+    ["standard input twice", ["-", "-"], "- can be given only once"],
     ["an unknown option", ["--api-key", "x", "upload_1"], "unknown option '--api-key'"],
     ["--concurrency 0", ["--concurrency", "0", "upload_1"], "Expected a whole number, 1 or more."],
     ["--concurrency many", ["--concurrency", "many", "upload_1"], "Expected a whole number, 1 or more."],
     ["--max-retries -1", ["--max-retries=-1", "upload_1"], "Expected a whole number, 0 or more."],
     ["--timeout soon", ["--timeout", "soon", "upload_1"], "Expected a time such as 30s, 500ms or 2m"],
-    ["--timeout 100 days", ["--timeout", "144000m", "upload_1"], "timeout must be a whole number from 0"],
-    ["--base-url localhost", ["--base-url", "localhost", "upload_1"], "baseUrl must be an http or https URL"],
+    ["--timeout 100 days", ["--timeout", "144000m", "upload_1"], "--timeout must be a whole number from 0"],
+    ["--base-url localhost", ["--base-url", "localhost", "upload_1"], "--base-url must be an http or https URL"],
   ])("%s", async ([, args, sentence]) => {
     await using server = await api();
     const { exitCode, stdout, stderr } = await cancelUpload(server.url, args);
@@ -273,8 +275,8 @@ describe("Ctrl-C", () => {
     expect(exitCode).toBe(130);
     expect((await stdout).split("\n").sort()).toEqual([
       "",
-      "failed     upload_1  stopped before the answer came; it may have been cancelled",
-      "failed     upload_2  stopped before the answer came; it may have been cancelled",
+      "failed     upload_1  stopped before it ended; it may have been cancelled",
+      "failed     upload_2  stopped before it ended; it may have been cancelled",
     ]);
   });
 
@@ -285,7 +287,7 @@ describe("Ctrl-C", () => {
     while (server.requests.length < 1) await new Promise(setImmediate);
     child.kill("SIGINT");
     expect(await once(child, "close")).toEqual([130, null]);
-    expect(await stdout).toMatch(/^failed {5}upload_1 {2}stopped before the answer came/);
+    expect(await stdout).toMatch(/^failed {5}upload_1 {2}stopped before it ended/);
   });
 
   test("ends it while it waits for standard input", async () => {
@@ -306,6 +308,32 @@ test("a reader that leaves early stops it without a word of protest, and nothing
   expect(stdout).toMatch(/^cancelled {2}upload_0 .*\n$/);
   expect(stderr).toMatch(/^\d+ cancelled, 0 failed\n$/);
   expect(server.requests.length).toBeLessThan(10_000);
+});
+
+test("standard output that can't be written is one sentence, not a stack, and nothing more is started", async () => {
+  await using server = await api();
+  const input = Array.from({ length: 1_000 }, (_, n) => `upload_${n}\n`).join("");
+  const env = envFor(server.url);
+  const { exitCode, stderr } = await run("sh", ["-c", `node ${cli} - >/dev/full`], { env, input });
+  expect(stderr).toMatch(/^error: ENOSPC.*\n\d+ cancelled, 0 failed\n$/);
+  expect(exitCode).toBe(1);
+  expect(server.requests.length).toBeLessThan(1_000);
+});
+
+test("standard error that can't be written keeps nothing from being done and reported", async () => {
+  await using server = await api();
+  const env = envFor(server.url);
+  const { exitCode, stdout } = await run("sh", ["-c", `node ${cli} upload_1 upload_1 upload_2 2>/dev/full`], { env });
+  expect(stdout.match(/^cancelled/gm)).toHaveLength(2);
+  expect(exitCode).toBe(0);
+});
+
+test("the key is not shown where a success repeats it", async () => {
+  const upload = { id: key, object: "upload", filename: `Bearer ${key}`, status: "cancelled" };
+  await using server = await serve(json(200, upload));
+  expect((await cancelUpload(server.url, ["upload_1"])).stdout).toBe("cancelled  upload_1  Bearer ***\n");
+  const { stdout } = await cancelUpload(server.url, ["--json", "upload_1"]);
+  expect(JSON.parse(stdout)).toEqual({ ...upload, id: "***", filename: "Bearer ***" });
 });
 
 describe("an error shows its stack only with --verbose", () => {

@@ -120,6 +120,9 @@ test.for([
   "https://user:secret@api.openai.com",
   "https://api.openai.com/v1?a",
   "/v1",
+  "http://127.0.0.1:99999/v1",
+  "http://[::1",
+  "http://a b/",
 ])("the baseUrl %j is a TypeError that says what is expected", (baseUrl) => {
   expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(/^baseUrl must be an http or https URL/);
 });
