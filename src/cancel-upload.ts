@@ -2,8 +2,8 @@ import type { components } from "../generated/openapi.js";
 import { type Client, type ClientOptions, checkedHeaders, fetchOf } from "./client.js";
 import { concurrently } from "./concurrently.js";
 import { ApiError, check, excerpt, InvalidResponseError, newCall } from "./errors.js";
-import { checkRetryOptions, type RetryOptions, retryAfter } from "./resilient-fetch.js";
-import { Pace } from "./waiting.js";
+import { checkRetryOptions, type RetryOptions, retryAfter, unread } from "./resilient-fetch.js";
+import { bounded, Pace } from "./waiting.js";
 
 /** A large file that is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
@@ -52,18 +52,21 @@ async function cancel(
   const fetch = fetchOf(client);
   const call = newCall(`Cancelling ${String(uploadId)}`);
 
-  const { data, error, response } = await client.POST("/uploads/{upload_id}/cancel", {
-    params: { path: { upload_id: uploadId } },
-    ...(headers && { headers: checkedHeaders(headers) }),
-    // Not as the Request's own signal: each Request would leave a listener on it until it is garbage collected.
-    fetch: (request) => fetch(request, { call, pace, maxRetries, timeout, signal }),
-    parseAs: "text",
-  });
+  const post = async () =>
+    client.POST("/uploads/{upload_id}/cancel", {
+      params: { path: { upload_id: uploadId } },
+      ...(headers && { headers: checkedHeaders(headers) }),
+      // Not as the Request's own signal: each Request would leave a listener on it until it is garbage collected.
+      fetch: (request) => fetch(request, { call, pace, maxRetries, timeout, signal, respond: unread }),
+      parseAs: "text",
+    });
+  // An abort need not wait for a middleware.
+  const { data, error, response } = await (signal ? bounded([signal], 0, () => {}, post) : post());
   if (response.status >= 400) throw new ApiError(call, response, error, retryAfter(response.headers));
 
   const body = data === undefined ? undefined : parse(data);
   if (isCancelledUpload(body)) return body;
-  throw new InvalidResponseError(call, `with no cancelled Upload: ${excerpt(body)}`, response, body);
+  throw new InvalidResponseError(call, (shown) => `with no cancelled Upload: ${excerpt(shown)}`, response, body);
 }
 
 const DEFAULT_CONCURRENCY = 8;
@@ -102,6 +105,7 @@ export async function* cancelUploads(
   const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   checkRetryOptions(options);
+  if (options.headers) checkedHeaders(options.headers);
   fetchOf(client);
 
   const pace = new Pace();

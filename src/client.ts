@@ -6,9 +6,8 @@ import createOpenapiClient, {
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
-import { type Call, check, newCall } from "./errors.js";
-import { checkRetryOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
-import type { Pace } from "./waiting.js";
+import { check, newCall } from "./errors.js";
+import { checkRetryOptions, type ResilientFetchOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -34,9 +33,7 @@ export interface ClientOptions
 }
 
 /** What one call sets for itself. */
-interface CallOptions extends RetryOptions {
-  readonly call: Call;
-  readonly pace?: Pace | undefined;
+interface CallOptions extends RetryOptions, Pick<ResilientFetchOptions, "call" | "pace" | "respond"> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -139,7 +136,7 @@ export function checkedHeaders(headers: HeadersOptions): HeadersOptions {
 }
 
 function checkToken(name: string, token: string | undefined): void {
-  const isToken = token === undefined || /^[!-~]+$/.test(token);
+  const isToken = token === undefined || (typeof token === "string" && /^[!-~]+$/.test(token));
   check(isToken, name, "visible ASCII characters, without a space or a line break");
 }
 

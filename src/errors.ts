@@ -38,11 +38,13 @@ export abstract class ClientError extends Error {
   }
 }
 
-/** No answer came, or not the whole of one; `cause` is what went wrong. Whether the API acted is not known. */
+/**
+ * No answer came, or not the whole of one. `cause` is what went wrong; it is left out where it shows the key, as an error
+ * of a `fetch` of your own may. Whether the API acted is not known.
+ */
 export class ConnectionError extends ClientError {
   constructor(call: Call, what: string, cause?: unknown) {
-    const stack = cause instanceof Error ? String(cause.stack) : "";
-    super(call, what, "", cause !== undefined && redact(call.request, stack) === stack ? { cause } : {});
+    super(call, what, "", cause === undefined || showsCredential(call.request, cause) ? {} : { cause });
   }
 
   override get name(): string {
@@ -66,15 +68,17 @@ abstract class ResponseError extends ClientError {
   readonly #headers: Headers;
   readonly #body: unknown;
 
-  constructor(call: Call, what: string, response: Response, body: unknown) {
+  /** @param what What to say of the body, once it is without the key. */
+  constructor(call: Call, what: (body: unknown) => string, response: Response, body: unknown) {
+    const shown = redact(call.request, body);
     const headers = new Headers(redact(call.request, [...response.headers]));
     const requestId = headers.get("x-request-id");
     const notes = [requestId && `request: ${requestId}, `, call.unanswered && `unanswered: ${call.unanswered}, `];
-    super(call, `${response.status} ${what}`, notes.filter(Boolean).join(""));
+    super(call, `${response.status} ${what(shown)}`, notes.filter(Boolean).join(""));
     this.status = response.status;
     this.requestId = requestId;
     this.#headers = headers;
-    this.#body = redact(call.request, body);
+    this.#body = shown;
   }
 
   // Getters, so that a log of the error is not a log of the whole answer.
@@ -107,7 +111,7 @@ export class ApiError extends ResponseError {
   readonly retryAfter: number | null;
 
   constructor(call: Call, response: Response, body: unknown, retryAfter: number | null) {
-    super(call, errorOf(body).message ?? excerpt(body), response, body);
+    super(call, (shown) => excerpt(errorOf(shown).message ?? shown), response, body);
     const { code, type, param } = errorOf(this.body);
     this.code = code;
     this.type = type;
@@ -155,14 +159,41 @@ function errorOf(body: unknown): ErrorFields {
   return { message: text(error.message), type: text(error.type), param: text(error.param), code: text(error.code) };
 }
 
-/** A JSON value without the credentials of the request, which some servers repeat. */
-function redact<Json>(request: Request | undefined, value: Json): Json {
-  const credentials = ["authorization", "api-key"]
+/** What some servers repeat: the credentials that the request carries. */
+function credentialsOf(request: Request | undefined): string[] {
+  return ["authorization", "api-key"]
     .map((header) => request?.headers.get(header)?.split(" ").at(-1) ?? "")
     .filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
+}
+
+/** A JSON value without the credentials of the request. */
+function redact<Json>(request: Request | undefined, value: Json): Json {
+  const credentials = credentialsOf(request);
   const hide = (text: string) => credentials.reduce((shown, credential) => shown.replaceAll(credential, "***"), text);
-  const json = stringify(value, (_name, part) => (typeof part === "string" ? hide(part) : part));
+  const json = stringify(value, (_name, part) => {
+    if (typeof part === "string") return hide(part);
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, member]) => [hide(name), member]));
+  });
   return json === undefined ? value : JSON.parse(json);
+}
+
+/** Whether anything of it shows a credential of the request, as deep as a log would look. */
+function showsCredential(request: Request | undefined, value: unknown, depth = 0): boolean {
+  if (typeof value === "string") return credentialsOf(request).some((credential) => value.includes(credential));
+  if (typeof value !== "object" || value === null || depth > 5) return false;
+  if (value instanceof Request || value instanceof Response) return showsCredential(request, value.headers, depth);
+  const members =
+    value instanceof Headers ? [...value.values()] : Reflect.ownKeys(value).map((name) => get(value, name));
+  return members.some((member) => showsCredential(request, member, depth + 1));
+}
+
+function get(object: object, name: PropertyKey): unknown {
+  try {
+    return Reflect.get(object, name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** As JSON, which all is that comes from JSON, but for what is nested deeper than the stack. */

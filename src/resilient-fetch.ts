@@ -39,6 +39,8 @@ export interface ResilientFetchOptions extends RetryOptions {
   /** What the call is known as, and where its attempts are counted. */
   readonly call: Call;
   readonly pace?: Pace | undefined;
+  /** Makes the response to resolve to of the one that was read. Default: a new Response. */
+  readonly respond?: ((response: Response, text: string) => Response) | undefined;
 }
 
 /** @throws TypeError where an option makes no sense. */
@@ -63,16 +65,18 @@ export async function resilientFetch(request: Request, options: ResilientFetchOp
 
   for (let retries = 0; ; retries += 1) {
     let wait: number | null = null;
+    const { attempts } = call;
     await pace?.ready(signals);
     try {
       const response = await bounded(signals, timeout, timeIsUp, (signal) => attempt(request, options, signal));
-      if (response.ok || retries === maxRetries || !isRetryable(response)) return response;
+      if (response.ok) return response;
       wait = retryAfter(response.headers);
       if ((wait ?? 0) > MAX_RETRY_AFTER) return response;
       if (response.status === 429) pace?.hold(wait ?? 0);
+      if (retries === maxRetries || !isRetryable(response)) return response;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      call.unanswered += 1;
+      call.unanswered += call.attempts - attempts;
       if (retries === maxRetries) throw error;
     }
     await sleep(wait ?? backoff(retries), signals);
@@ -81,7 +85,7 @@ export async function resilientFetch(request: Request, options: ResilientFetchOp
 
 async function attempt(
   request: Request,
-  { fetch, prepare, call }: ResilientFetchOptions,
+  { fetch, prepare, call, respond = anew }: ResilientFetchOptions,
   signal: AbortSignal,
 ): Promise<Response> {
   const ready = prepare?.(request);
@@ -101,10 +105,10 @@ async function attempt(
   const { text, isWhole } = body;
   if (isRedirect(response)) {
     const target = response.headers.get("location");
-    throw new InvalidResponseError(call, `redirect to ${target}, refused`, response, text);
+    throw new InvalidResponseError(call, () => `redirect to ${target}, refused`, response, text);
   }
-  if (!isWhole && response.ok) throw new InvalidResponseError(call, "with a body over 1 MiB", response, text);
-  return unread(response, text);
+  if (!isWhole && response.ok) throw new InvalidResponseError(call, () => "with a body over 1 MiB", response, text);
+  return respond(response, text);
 }
 
 interface Body {
@@ -130,27 +134,22 @@ async function read({ body }: Response): Promise<Body> {
   return { text: chunks.length > 1 ? await new Blob(chunks).text() : decoder.decode(chunks[0]), isWhole };
 }
 
+function anew(response: Response, text: string): Response {
+  return new Response(response.body && text, response);
+}
+
 /** What reads a body, or tells of it, but for `text()`. */
-const BODY_MEMBERS: readonly unknown[] = [
-  "arrayBuffer",
-  "blob",
-  "body",
-  "bodyUsed",
-  "bytes",
-  "clone",
-  "formData",
-  "json",
-];
+const BODY_MEMBERS: readonly PropertyKey[] = "arrayBuffer blob body bodyUsed bytes clone formData json".split(" ");
 
 /**
- * The response, as if its body had not been read yet. To make a new Response of the text would take longer than the
- * rest of the call: that is done only where another member than `text()` is asked for.
+ * The response as if its body had not been read yet: no Response to the platform, but to all who only call it. To make a
+ * new one takes longer than the rest of the call, and is done only where another member than `text()` is asked for.
  */
-function unread(response: Response, text: string): Response {
+export function unread(response: Response, text: string): Response {
   return new Proxy(response, {
     get(target, name) {
       if (name === "text") return async () => text;
-      const owner = BODY_MEMBERS.includes(name) ? new Response(target.body && text, target) : target;
+      const owner = BODY_MEMBERS.includes(name) ? anew(target, text) : target;
       const member: unknown = Reflect.get(owner, name);
       return typeof member === "function" ? member.bind(owner) : member;
     },
@@ -186,7 +185,9 @@ function backoff(retries: number): number {
 }
 
 /** The innermost message: fetch's own says "fetch failed" and no more. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, depth = 0): string {
   const { cause, message, code }: Record<string, unknown> = Object(error);
-  return cause ? reasonOf(cause) : String(message || code || error);
+  if (cause && depth < 9) return reasonOf(cause, depth + 1);
+  const texts = [message, code, error].filter((text) => typeof text === "string");
+  return texts.find((text) => text !== "") ?? "connection lost";
 }

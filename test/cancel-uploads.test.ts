@@ -203,6 +203,17 @@ describe("an option that makes no sense is a TypeError, and nothing is sent", ()
   });
 });
 
+test("where no call is tried again, the others still wait for a 429", async () => {
+  const times: number[] = [];
+  await using server = await serve((request, response) => {
+    times.push(performance.now());
+    const status = times.length === 1 ? 429 : 200;
+    json(status, { id: idOf(request), status: "cancelled" }, { "retry-after-ms": "200" })(request, response);
+  });
+  await all(cancelUploads(clientOf(server), ids(3), { concurrency: 1, maxRetries: 0 }));
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(190);
+});
+
 test("where the API says 429 with a wait, all wait, instead of each finding out for itself", async () => {
   const started = performance.now();
   let refused = 0;

@@ -92,6 +92,14 @@ test("without a key nothing is sent, and the error names OPENAI_API_KEY", async 
   expect(server.requests).toHaveLength(0);
 });
 
+test.for([null, 123, true, ["sk-test"]])("%j as a key is a TypeError, and nothing is sent", async (key) => {
+  await using server = await serve(json(200, cancelledUpload));
+  expect(() => Reflect.apply(createClient, undefined, [{ apiKey: key }])).toThrow(TypeError);
+  const client = Reflect.apply(createClient, undefined, [{ baseUrl: server.url, apiKey: () => key }]);
+  await expect(cancelUpload(client, "upload_abc123")).rejects.toThrow(TypeError);
+  expect(server.requests).toHaveLength(0);
+});
+
 describe("a key that no header can carry is a TypeError that doesn't show it", () => {
   test.for(["sk-secret\n", "sk-secret\r\nx: y", " sk-secret", "sk-secret\0", "sk-sécret", "“sk-secret”"])(
     "%j",

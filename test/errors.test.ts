@@ -97,6 +97,47 @@ describe("the key never shows, where the server repeats it", () => {
   });
 });
 
+test.for<[string, unknown]>([
+  ["a text", `bad ${key}`],
+  ["an object", { message: "bad", key }],
+  ["an error with a cause", new Error("bad", { cause: new Error(key) })],
+  ["several errors", new AggregateError([new Error(key)])],
+  [
+    "an error with its request",
+    Object.assign(new Error("bad"), { request: new Request("http://a", { headers: { key } }) }),
+  ],
+  ["an error with its configuration", Object.assign(new Error("bad"), { config: { headers: { authorization: key } } })],
+])("a fetch of the caller's own that throws %s with the key shows it in nothing", async ([, thrown]) => {
+  const fetch = () => Promise.reject(thrown);
+  const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
+  expect(error).toBeInstanceOf(ConnectionError);
+  expect(inspect(error, { depth: null, showHidden: true, getters: true })).not.toContain(key);
+});
+
+test.for<[string, unknown]>([
+  ["is its own cause", Object.defineProperty(new Error("bad"), "cause", { get: (): unknown => new Error("worse") })],
+  ["has no prototype", Object.create(null)],
+  ["is nothing", null],
+])("a fetch of the caller's own that throws what %s is a ConnectionError as any other", async ([, thrown]) => {
+  const fetch = () => Promise.reject(thrown);
+  const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
+  expect(error).toBeInstanceOf(ConnectionError);
+});
+
+test("a key that the message would cut in two is hidden whole, and one that names a property is too", async () => {
+  for (const body of ["x".repeat(290) + key, JSON.stringify({ [key]: "bad", detail: `no ${key}` })]) {
+    await using server = await serve((_request, response) => response.writeHead(400).end(body));
+    const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
+    expect(inspect(error, { depth: null, showHidden: true, getters: true })).not.toContain(key.slice(0, 12));
+  }
+});
+
+test("a message of the API that doesn't end is cut", async () => {
+  await using server = await serve(json(400, { error: { message: "m".repeat(500_000) } }));
+  const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
+  expect(String(error).length).toBeLessThan(400);
+});
+
 test.for(["123456", ":null,", '\\"error', "a\\nb'c"])(
   "the key %j does no harm to the JSON that it is found in",
   async (apiKey) => {

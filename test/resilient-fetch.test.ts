@@ -235,6 +235,20 @@ describe("the wait before another try", () => {
   });
 });
 
+test("what was never sent doesn't count as unanswered", async () => {
+  await using server = await serve(json(404, {}));
+  const keys = [new Promise<string>(() => {}), "sk-test"];
+  const client = clientOf(server, { apiKey: () => keys.shift() ?? "", timeout: 100 });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(String(error)).toMatch(/404 \{\} \(attempts: 1\)$/);
+});
+
+test("the response of a plain POST is one to the platform too", async () => {
+  await using server = await serve(success);
+  const { response } = await post(clientOf(server));
+  expect(Reflect.getOwnPropertyDescriptor(Response.prototype, "status")?.get?.call(response)).toBe(200);
+});
+
 describe("a redirect is refused, and nothing follows it", () => {
   test.for([301, 302, 303, 307, 308])("%d to another origin", async (status) => {
     await using other = await serve(success);
@@ -368,6 +382,27 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe("enough");
     expect(server.requests).toHaveLength(1);
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  test.for([null, 0, "", false])("also where the reason is %j", async (reason) => {
+    const controller = new AbortController();
+    await using server = await serve(() => controller.abort(reason));
+    const { signal } = controller;
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe(reason);
+  });
+
+  test("while a middleware is at work", async () => {
+    await using server = await serve(success);
+    const controller = new AbortController();
+    const client = clientOf(server);
+    client.use({
+      onRequest: () => {
+        controller.abort("enough");
+        return new Promise(() => {});
+      },
+    });
+    expect(await rejection(cancelUpload(client, "upload_abc123", { signal: controller.signal }))).toBe("enough");
+    expect(server.requests).toHaveLength(0);
   });
 
   test("while waiting to try again", async () => {
