@@ -6,6 +6,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: "test/support/setup.ts",
     testTimeout: 30_000, // some start processes, and a machine may be busy
+    maxWorkers: "150%", // most wait for a process or a timer
     typecheck: { enabled: true, tsconfig: "tsconfig.json" },
     // The tests must not depend on, nor send, what the developer's environment holds.
     env: { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" },
