@@ -33,7 +33,10 @@ export abstract class ClientError extends Error {
   readonly attempts: number;
 
   constructor({ operation, request, attempts }: Call, what: string, notes = "", options?: ErrorOptions) {
-    super(oneLine(redact(request, `${operation} failed: ${what} (${notes}attempts: ${attempts})`)), options);
+    super(
+      oneLine(redact(credentialsOf(request), `${operation} failed: ${what} (${notes}attempts: ${attempts})`)),
+      options,
+    );
     this.attempts = attempts;
   }
 }
@@ -44,7 +47,7 @@ export abstract class ClientError extends Error {
  */
 export class ConnectionError extends ClientError {
   constructor(call: Call, what: string, cause?: unknown) {
-    super(call, what, "", cause === undefined || showsCredential(call.request, cause) ? {} : { cause });
+    super(call, what, "", cause === undefined || showsCredential(credentialsOf(call.request), cause) ? {} : { cause });
   }
 
   override get name(): string {
@@ -70,8 +73,9 @@ abstract class ResponseError extends ClientError {
 
   /** @param what What to say of the body, once it is without the key. */
   constructor(call: Call, what: (body: unknown) => string, response: Response, body: unknown) {
-    const shown = redact(call.request, body);
-    const headers = new Headers(redact(call.request, [...response.headers]));
+    const credentials = credentialsOf(call.request);
+    const shown = redact(credentials, body);
+    const headers = new Headers(redact(credentials, [...response.headers]));
     const requestId = headers.get("x-request-id");
     const notes = [requestId && `request: ${requestId}, `, call.unanswered && `unanswered: ${call.unanswered}, `];
     super(call, `${response.status} ${what(shown)}`, notes.filter(Boolean).join(""));
@@ -161,15 +165,13 @@ function errorOf(body: unknown): ErrorFields {
 
 /** What some servers repeat: the credentials that the request carries. */
 function credentialsOf(request: Request | undefined): string[] {
-  return ["authorization", "api-key"]
-    .map((header) => request?.headers.get(header)?.split(" ").at(-1) ?? "")
-    .filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
+  return ["authorization", "api-key"].map((header) => request?.headers.get(header)?.split(" ").at(-1) ?? "");
 }
 
-/** A JSON value without the credentials of the request. */
-function redact<Json>(request: Request | undefined, value: Json): Json {
-  const credentials = credentialsOf(request);
-  const hide = (text: string) => credentials.reduce((shown, credential) => shown.replaceAll(credential, "***"), text);
+/** A JSON value without the credentials. */
+export function redact<Json>(credentials: readonly string[], value: Json): Json {
+  const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
+  const hide = (text: string) => hidden.reduce((shown, credential) => shown.replaceAll(credential, "***"), text);
   const json = stringify(value, (_name, part) => {
     if (typeof part === "string") return hide(part);
     if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
@@ -178,14 +180,14 @@ function redact<Json>(request: Request | undefined, value: Json): Json {
   return json === undefined ? value : JSON.parse(json);
 }
 
-/** Whether anything of it shows a credential of the request, as deep as a log would look. */
-function showsCredential(request: Request | undefined, value: unknown, depth = 0): boolean {
-  if (typeof value === "string") return credentialsOf(request).some((credential) => value.includes(credential));
+/** Whether anything of it shows a credential, as deep as a log would look. */
+function showsCredential(credentials: readonly string[], value: unknown, depth = 0): boolean {
+  if (typeof value === "string") return redact(credentials, value) !== value;
   if (typeof value !== "object" || value === null || depth > 5) return false;
-  if (value instanceof Request || value instanceof Response) return showsCredential(request, value.headers, depth);
+  if (value instanceof Request || value instanceof Response) return showsCredential(credentials, value.headers, depth);
   const members =
     value instanceof Headers ? [...value.values()] : Reflect.ownKeys(value).map((name) => get(value, name));
-  return members.some((member) => showsCredential(request, member, depth + 1));
+  return members.some((member) => showsCredential(credentials, member, depth + 1));
 }
 
 function get(object: object, name: PropertyKey): unknown {

@@ -1,6 +1,6 @@
 import prettyBytes from "pretty-bytes";
 import type { CancelledUpload } from "./cancel-upload.js";
-import { ApiError, ClientError, InvalidResponseError, oneLine } from "./errors.js";
+import { ApiError, ClientError, InvalidResponseError, oneLine, redact } from "./errors.js";
 import { Progress } from "./progress.js";
 
 interface ReportOptions {
@@ -78,10 +78,10 @@ export class Report {
 
   async #print(words: readonly string[], object: object): Promise<void> {
     if (process.stdout.isTTY) this.#progress?.hide();
-    const hide = (text: string) => text.replaceAll(this.#options.secret, "***");
+    const secrets = [this.#options.secret];
     const line = this.#options.json
-      ? JSON.stringify(object, (_name, value) => (typeof value === "string" ? hide(value) : value))
-      : hide(words.filter((word) => word !== "").join("  "));
+      ? JSON.stringify(redact(secrets, object))
+      : redact(secrets, words.filter((word) => word !== "").join("  "));
     // Resolves once the reader took it; also where the reader is gone, which the stream's error event tells.
     await new Promise<void>((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
     this.#showProgress();

@@ -336,6 +336,13 @@ test("the key is not shown where a success repeats it", async () => {
   expect(JSON.parse(stdout)).toEqual({ ...upload, id: "***", filename: "Bearer ***" });
 });
 
+test("a short key doesn't hide the words that it is part of", async () => {
+  await using server = await api();
+  const env = { ...envFor(server.url), OPENAI_API_KEY: "cance" };
+  const { stdout } = await run(process.execPath, [cli, "upload_1"], { env });
+  expect(stdout).toMatch(/^cancelled {2}upload_1 /);
+});
+
 describe("an error shows its stack only with --verbose", () => {
   test.for([
     [[], false],
