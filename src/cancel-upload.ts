@@ -1,8 +1,8 @@
 import type { components } from "../generated/openapi.js";
-import { type Client, type ClientOptions, checkedHeaders, fetchOf } from "./client.js";
+import { type CallOptions, type Client, initOf } from "./client.js";
 import { concurrently } from "./concurrently.js";
-import { ApiError, check, excerpt, InvalidResponseError, newCall } from "./errors.js";
-import { checkRetryOptions, type RetryOptions, retryAfter, unread } from "./resilient-fetch.js";
+import { ApiError, check, InvalidResponseError, newCall } from "./errors.js";
+import { retryAfter } from "./resilient-fetch.js";
 import { bounded, Pace } from "./waiting.js";
 
 /** A large file that is sent in Parts. */
@@ -14,13 +14,8 @@ export type OpenAIFile = components["schemas"]["OpenAIFile"];
 /** An Upload that was given up: no Parts may be added to it. */
 export type CancelledUpload = Upload & { status: "cancelled" };
 
-/** What one call may set for itself, over the client's own. */
-export interface CancelUploadOptions extends RetryOptions {
-  /** Gives the call up; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Headers for this call, over the client's. */
-  readonly headers?: ClientOptions["headers"] | undefined;
-}
+/** What one cancel may set for itself, over the client's own. */
+export interface CancelUploadOptions extends CallOptions {}
 
 /**
  * Cancels an Upload. Resolves only when the API answered with an Upload whose status is `cancelled`.
@@ -47,26 +42,16 @@ async function cancel(
   options: CancelUploadOptions,
   pace?: Pace,
 ): Promise<CancelledUpload> {
-  const { signal, headers, maxRetries, timeout } = options;
-  checkRetryOptions(options);
-  const fetch = fetchOf(client);
   const call = newCall(`Cancelling ${String(uploadId)}`);
-
-  const post = async () =>
-    client.POST("/uploads/{upload_id}/cancel", {
-      params: { path: { upload_id: uploadId } },
-      ...(headers && { headers: checkedHeaders(headers) }),
-      // Not as the Request's own signal: each Request would leave a listener on it until it is garbage collected.
-      fetch: (request) => fetch(request, { call, pace, maxRetries, timeout, signal, respond: unread }),
-      parseAs: "text",
-    });
+  const init = initOf(client, call, options, pace);
+  const post = () => client.POST("/uploads/{upload_id}/cancel", { params: { path: { upload_id: uploadId } }, ...init });
   // An abort need not wait for a middleware.
-  const { data, error, response } = await (signal ? bounded([signal], 0, () => {}, post) : post());
+  const { data, error, response } = await (options.signal ? bounded([options.signal], post) : post());
   if (response.status >= 400) throw new ApiError(call, response, error, retryAfter(response.headers));
 
-  const body = data === undefined ? undefined : parse(data);
+  const body = parse(data ?? "");
   if (isCancelledUpload(body)) return body;
-  throw new InvalidResponseError(call, (shown) => `with no cancelled Upload: ${excerpt(shown)}`, response, body);
+  throw new InvalidResponseError(call, response, body, (said) => `with no cancelled Upload: ${said}`);
 }
 
 const DEFAULT_CONCURRENCY = 8;
@@ -104,9 +89,7 @@ export async function* cancelUploads(
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
-  checkRetryOptions(options);
-  if (options.headers) checkedHeaders(options.headers);
-  fetchOf(client);
+  initOf(client, newCall("Cancelling"), options);
 
   const pace = new Pace();
   const settle = (uploadId: string): Promise<CancelUploadResult> =>

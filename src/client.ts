@@ -1,13 +1,19 @@
 import createOpenapiClient, {
-  defaultPathSerializer,
   type HeadersOptions,
   mergeHeaders,
   type Client as OpenapiClient,
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
-import { check, newCall } from "./errors.js";
-import { checkRetryOptions, type ResilientFetchOptions, type RetryOptions, resilientFetch } from "./resilient-fetch.js";
+import { type Call, check, newCall } from "./errors.js";
+import {
+  checkRetryOptions,
+  RequestParts,
+  type ResilientFetchOptions,
+  type RetryOptions,
+  resilientFetch,
+} from "./resilient-fetch.js";
+import type { Pace } from "./waiting.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -32,20 +38,47 @@ export interface ClientOptions
   readonly project?: string | undefined;
 }
 
-/** What one call sets for itself. */
-interface CallOptions extends RetryOptions, Pick<ResilientFetchOptions, "call" | "pace" | "respond"> {
+/** What one call may set for itself, over the client's own. */
+export interface CallOptions extends RetryOptions {
+  /** Gives the call up; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Headers for this call, over the client's. */
+  readonly headers?: ClientOptions["headers"] | undefined;
 }
 
-type CallFetch = (request: Request, options: CallOptions) => Promise<Response>;
+interface Transport {
+  readonly fetch: (
+    request: Request | RequestParts,
+    call: Call,
+    options?: CallOptions,
+    pace?: Pace,
+  ) => Promise<Response>;
+  /** What openapi-fetch makes a request of. */
+  Request: typeof Request;
+}
 
-const fetches = new WeakMap<Client, CallFetch>();
+const transports = new WeakMap<Client, Transport>();
 
-/** The client's own fetch, with options for one call; openapi-fetch takes it as the `fetch` of a request. */
-export function fetchOf(client: Client): CallFetch {
-  const fetch = fetches.get(client);
-  check(fetch !== undefined, "client", "one that createClient() made");
-  return fetch;
+/** openapi-fetch's options for a call; it answers with text then. */
+interface CallInit {
+  readonly headers: HeadersOptions;
+  readonly Request: typeof Request;
+  readonly fetch: (request: Request) => Promise<Response>;
+  readonly parseAs: "text";
+}
+
+/** @throws TypeError where the client is none, or an option can't be used. */
+export function initOf(client: Client, call: Call, options: CallOptions = {}, pace?: Pace): CallInit {
+  const transport = transports.get(client);
+  check(transport !== undefined, "client", "one that createClient() made");
+  checkRetryOptions(options);
+  return {
+    headers: options.headers ? checkedHeaders(options.headers) : {},
+    Request: transport.Request,
+    // Takes the signal too: each Request would leave a listener on it until it is garbage collected.
+    fetch: (request) => transport.fetch(request, call, options, pace),
+    parseAs: "text",
+  };
 }
 
 /**
@@ -77,32 +110,36 @@ export function createClient(options: ClientOptions = {}): Client {
   checkToken("project", project);
   checkRetryOptions(options);
 
-  const authorizeWith = (request: Request, key: string | undefined) => {
-    check(key !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
-    checkToken("apiKey", key);
-    request.headers.set("authorization", `Bearer ${key}`);
+  const send = (request: Request | RequestParts, signal: AbortSignal) => {
+    const [input, parts] = request instanceof RequestParts ? [request.url, request.init] : [request, {}];
+    // The key must not travel: a redirect is never followed, whatever the Request says.
+    const init = { ...parts, ...requestInitExt, redirect: "manual", signal } as const;
+    // A `fetch` made for openapi-fetch looks at nothing but the Request.
+    return fetch ? fetch(new Request(input, init)) : globalThis.fetch(input, init);
   };
-  const authorize =
-    typeof apiKey === "function"
-      ? async (request: Request) => authorizeWith(request, await apiKey())
-      : (request: Request) => authorizeWith(request, apiKey);
 
-  // The key must not travel: a redirect is never followed, whatever the Request says.
-  const init = { ...requestInitExt, redirect: "manual" } as const;
-  // A `fetch` made for openapi-fetch looks at nothing but the Request; the platform's copies that anyway.
-  const send = fetch
-    ? (request: Request, signal: AbortSignal) => fetch(new Request(request, { ...init, signal }))
-    : (request: Request, signal: AbortSignal) => globalThis.fetch(request, { ...init, signal });
-
-  const callFetch: CallFetch = (request, call) =>
-    resilientFetch(request, {
-      ...call,
-      maxRetries: call.maxRetries ?? maxRetries,
-      timeout: call.timeout ?? timeout,
-      signals: [signal, call.signal],
-      prepare: hasCredentials(request) ? undefined : authorize,
-      fetch: send,
-    });
+  const transport: Transport = {
+    fetch: (request, call, own = {}, pace) => {
+      const { headers } = request;
+      let prepare: ResilientFetchOptions["prepare"];
+      // Gateways and Azure want credentials of their own, which take the place of the API key.
+      if (!headers.has("authorization") && !headers.has("api-key")) {
+        if (typeof apiKey === "function") prepare = async () => authorize(headers, await apiKey());
+        else authorize(headers, apiKey);
+      }
+      return resilientFetch(request, {
+        call,
+        pace,
+        prepare,
+        fetch: send,
+        signals: [signal, own.signal],
+        maxRetries: own.maxRetries ?? maxRetries,
+        timeout: own.timeout ?? timeout,
+      });
+    },
+    // All that openapi-fetch does with a Request is to hand it to its middleware, and to `fetch`.
+    Request: options.Request ?? (RequestParts as unknown as typeof Request),
+  };
 
   const client = createOpenapiClient<paths>({
     ...openapiOptions,
@@ -112,19 +149,19 @@ export function createClient(options: ClientOptions = {}): Client {
       headers && checkedHeaders(headers),
     ),
     pathSerializer: serializePath,
-    fetch: (request) => callFetch(request, { call: newCall(`${request.method} ${request.url}`) }),
+    fetch: (request) => transport.fetch(request, newCall(`${request.method} ${request.url}`)),
   });
-  fetches.set(client, callFetch);
+  const { use } = client;
+  client.use = (...middlewares) => {
+    transport.Request = options.Request ?? Request;
+    use(...middlewares);
+  };
+  transports.set(client, transport);
   return client;
 }
 
-/** Gateways and Azure want credentials of their own, which take the place of the API key. */
-function hasCredentials({ headers }: Request): boolean {
-  return headers.has("authorization") || headers.has("api-key");
-}
-
 /** The headers as openapi-fetch can use them. */
-export function checkedHeaders(headers: HeadersOptions): HeadersOptions {
+function checkedHeaders(headers: HeadersOptions): HeadersOptions {
   try {
     const checked = Array.isArray(headers) ? new Headers(headers) : headers;
     mergeHeaders(checked);
@@ -135,18 +172,25 @@ export function checkedHeaders(headers: HeadersOptions): HeadersOptions {
   }
 }
 
+function authorize(headers: Headers, key: string | undefined): void {
+  check(key !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
+  checkToken("apiKey", key);
+  headers.set("authorization", `Bearer ${key}`);
+}
+
 function checkToken(name: string, token: string | undefined): void {
   const isToken = token === undefined || (typeof token === "string" && /^[!-~]+$/.test(token));
   check(isToken, name, "visible ASCII characters, without a space or a line break");
 }
 
-/** openapi-fetch's own, but for values that would change the path: URLs resolve `.` and `..` away. */
+/** Of values in the path only those that stay where they are: URLs resolve `.` and `..` away. */
 function serializePath(pathname: string, pathParams: Record<string, unknown>): string {
-  for (const [name, value] of Object.entries(pathParams)) {
+  return pathname.replace(/{(.+?)}/g, (_, name: string) => {
+    const value = pathParams[name];
     const isSegment = typeof value === "string" && /^(?!\.{0,2}$)\P{Surrogate}*$/u.test(value);
     check(isSegment, name, 'a non-empty, well-formed string other than "." and ".."');
-  }
-  return defaultPathSerializer(pathname, pathParams);
+    return encodeURIComponent(value);
+  });
 }
 
 /** Undefined where the variable is empty too, and where there is no environment or no permission to read it. */

@@ -12,16 +12,16 @@ const MIN_CREDENTIAL_LENGTH = 6;
 export interface Call {
   /** What it does, as the start of an error's message: `Cancelling upload_abc123`. */
   readonly operation: string;
-  /** The request, once there is one. */
-  request?: Request;
+  /** Those of the request, once there is one. */
+  headers?: Headers;
   /** How many requests were sent. */
   attempts: number;
-  /** How many of them got no answer. */
-  unanswered: number;
+  /** How many of them were answered. */
+  answers: number;
 }
 
 export function newCall(operation: string): Call {
-  return { operation, attempts: 0, unanswered: 0 };
+  return { operation, attempts: 0, answers: 0 };
 }
 
 /**
@@ -32,12 +32,10 @@ export abstract class ClientError extends Error {
   /** How many requests were sent. */
   readonly attempts: number;
 
-  constructor({ operation, request, attempts }: Call, what: string, notes = "", options?: ErrorOptions) {
-    super(
-      oneLine(redact(credentialsOf(request), `${operation} failed: ${what} (${notes}attempts: ${attempts})`)),
-      options,
-    );
-    this.attempts = attempts;
+  constructor(call: Call, what: string, notes = "", options?: ErrorOptions) {
+    const message = `${call.operation} failed: ${what} (${notes}attempts: ${call.attempts})`;
+    super(oneLine(redact(credentialsOf(call), message)), options);
+    this.attempts = call.attempts;
   }
 }
 
@@ -47,7 +45,7 @@ export abstract class ClientError extends Error {
  */
 export class ConnectionError extends ClientError {
   constructor(call: Call, what: string, cause?: unknown) {
-    super(call, what, "", cause === undefined || showsCredential(credentialsOf(call.request), cause) ? {} : { cause });
+    super(call, what, "", cause === undefined || shows(credentialsOf(call), cause) ? {} : { cause });
   }
 
   override get name(): string {
@@ -71,14 +69,18 @@ abstract class ResponseError extends ClientError {
   readonly #headers: Headers;
   readonly #body: unknown;
 
-  /** @param what What to say of the body, once it is without the key. */
-  constructor(call: Call, what: (body: unknown) => string, response: Response, body: unknown) {
-    const credentials = credentialsOf(call.request);
+  /** @param what What to say of the body, given what it says itself. */
+  constructor(call: Call, response: Response, body: unknown, what = (said: string): string => said) {
+    const credentials = credentialsOf(call);
     const shown = redact(credentials, body);
     const headers = new Headers(redact(credentials, [...response.headers]));
     const requestId = headers.get("x-request-id");
-    const notes = [requestId && `request: ${requestId}, `, call.unanswered && `unanswered: ${call.unanswered}, `];
-    super(call, `${response.status} ${what(shown)}`, notes.filter(Boolean).join(""));
+    const unanswered = call.attempts - call.answers;
+    super(
+      call,
+      `${response.status} ${what(excerpt(errorOf(shown).message ?? shown))}`,
+      (requestId ? `request: ${requestId}, ` : "") + (unanswered ? `unanswered: ${unanswered}, ` : ""),
+    );
     this.status = response.status;
     this.requestId = requestId;
     this.#headers = headers;
@@ -115,7 +117,7 @@ export class ApiError extends ResponseError {
   readonly retryAfter: number | null;
 
   constructor(call: Call, response: Response, body: unknown, retryAfter: number | null) {
-    super(call, (shown) => excerpt(errorOf(shown).message ?? shown), response, body);
+    super(call, response, body);
     const { code, type, param } = errorOf(this.body);
     this.code = code;
     this.type = type;
@@ -145,7 +147,7 @@ export function check(ok: boolean, name: string, expected: string): asserts ok {
 
 /** The start of a body, as a message shows it. */
 export function excerpt(body: unknown): string {
-  const text = typeof body === "string" ? body : (stringify(body) ?? "");
+  const text = typeof body === "string" ? body : stringify(body);
   return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text || "an empty body";
 }
 
@@ -164,30 +166,30 @@ function errorOf(body: unknown): ErrorFields {
 }
 
 /** What some servers repeat: the credentials that the request carries. */
-function credentialsOf(request: Request | undefined): string[] {
-  return ["authorization", "api-key"].map((header) => request?.headers.get(header)?.split(" ").at(-1) ?? "");
+function credentialsOf({ headers }: Call): string[] {
+  return ["authorization", "api-key"].map((name) => headers?.get(name)?.split(" ").at(-1) ?? "");
 }
 
 /** A JSON value without the credentials. */
 export function redact<Json>(credentials: readonly string[], value: Json): Json {
   const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
   const hide = (text: string) => hidden.reduce((shown, credential) => shown.replaceAll(credential, "***"), text);
-  const json = stringify(value, (_name, part) => {
-    if (typeof part === "string") return hide(part);
-    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).map(([name, member]) => [hide(name), member]));
-  });
-  return json === undefined ? value : JSON.parse(json);
+  return JSON.parse(
+    stringify(value, (_name, part) => {
+      if (typeof part === "string") return hide(part);
+      if (!isObject(part) || Array.isArray(part)) return part;
+      return Object.fromEntries(Object.entries(part).map(([name, member]) => [hide(name), member]));
+    }),
+  );
 }
 
 /** Whether anything of it shows a credential, as deep as a log would look. */
-function showsCredential(credentials: readonly string[], value: unknown, depth = 0): boolean {
+function shows(credentials: readonly string[], value: unknown, depth = 0): boolean {
   if (typeof value === "string") return redact(credentials, value) !== value;
-  if (typeof value !== "object" || value === null || depth > 5) return false;
-  if (value instanceof Request || value instanceof Response) return showsCredential(credentials, value.headers, depth);
-  const members =
-    value instanceof Headers ? [...value.values()] : Reflect.ownKeys(value).map((name) => get(value, name));
-  return members.some((member) => showsCredential(credentials, member, depth + 1));
+  if (!isObject(value) || depth > 5) return false;
+  if (value instanceof Request || value instanceof Response) return shows(credentials, value.headers, depth);
+  const members = value instanceof Headers ? [...value] : Reflect.ownKeys(value).map((name) => get(value, name));
+  return members.some((member) => shows(credentials, member, depth + 1));
 }
 
 function get(object: object, name: PropertyKey): unknown {
@@ -198,8 +200,12 @@ function get(object: object, name: PropertyKey): unknown {
   }
 }
 
+function isObject(value: unknown): value is object {
+  return value === Object(value);
+}
+
 /** As JSON, which all is that comes from JSON, but for what is nested deeper than the stack. */
-function stringify(value: unknown, replacer?: (name: string, part: unknown) => unknown): string | undefined {
+function stringify(value: unknown, replacer?: (name: string, part: unknown) => unknown): string {
   try {
     return JSON.stringify(value, replacer);
   } catch {

@@ -30,25 +30,45 @@ export interface RetryOptions {
   readonly timeout?: number | undefined;
 }
 
+/**
+ * What a Request would be made of, where nobody but `fetch` gets to see it: to make one, and a Response that can be read
+ * once more, takes longer than all else that is done for a call.
+ */
+export class RequestParts {
+  readonly url: string;
+  readonly init: RequestInit & { readonly headers: Headers };
+  readonly signal = null;
+  readonly body = null;
+
+  constructor(url: string, init: RequestParts["init"]) {
+    this.url = url;
+    this.init = init;
+  }
+
+  get headers(): Headers {
+    return this.init.headers;
+  }
+}
+
 export interface ResilientFetchOptions extends RetryOptions {
-  readonly fetch: (request: Request, signal: AbortSignal) => Promise<Response>;
+  readonly fetch: (request: Request | RequestParts, signal: AbortSignal) => Promise<Response>;
   /** Makes the request ready for the attempt that follows. */
-  readonly prepare?: ((request: Request) => void | Promise<void>) | undefined;
+  readonly prepare?: (() => Promise<void>) | undefined;
   /** Gives the call up, as the request's own signal does. */
   readonly signals: readonly (AbortSignal | null | undefined)[];
   /** What the call is known as, and where its attempts are counted. */
   readonly call: Call;
   readonly pace?: Pace | undefined;
-  /** Makes the response to resolve to of the one that was read. Default: a new Response. */
-  readonly respond?: ((response: Response, text: string) => Response) | undefined;
 }
 
 /** @throws TypeError where an option makes no sense. */
 export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions): void {
-  for (const [name, value] of Object.entries({ maxRetries, timeout })) {
-    const isOption = Number.isInteger(value) && value >= 0 && value <= MAX_OPTION;
-    check(isOption, name, `a whole number from 0 to ${MAX_OPTION}`);
-  }
+  checkCount("maxRetries", maxRetries);
+  checkCount("timeout", timeout);
+}
+
+function checkCount(name: string, value: number): void {
+  check(Number.isInteger(value) && value >= 0 && value <= MAX_OPTION, name, `a whole number from 0 to ${MAX_OPTION}`);
 }
 
 /**
@@ -57,39 +77,38 @@ export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions)
  *
  * @throws ConnectionError, TimeoutError, InvalidResponseError, what `prepare` throws, or the reason of an abort.
  */
-export async function resilientFetch(request: Request, options: ResilientFetchOptions): Promise<Response> {
+export async function resilientFetch(
+  request: Request | RequestParts,
+  options: ResilientFetchOptions,
+): Promise<Response> {
   const { call, pace, maxRetries = DEFAULT_MAX_RETRIES, timeout = DEFAULT_TIMEOUT } = options;
   const signals = [request.signal, ...options.signals].filter((signal) => signal != null);
   const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
-  call.request = request;
+  call.headers = request.headers;
 
   for (let retries = 0; ; retries += 1) {
     let wait: number | null = null;
-    const { attempts } = call;
     await pace?.ready(signals);
     try {
-      const response = await bounded(signals, timeout, timeIsUp, (signal) => attempt(request, options, signal));
+      const response = await bounded(signals, (signal) => attempt(request, options, signal), timeout, timeIsUp);
       if (response.ok) return response;
       wait = retryAfter(response.headers);
       if ((wait ?? 0) > MAX_RETRY_AFTER) return response;
       if (response.status === 429) pace?.hold(wait ?? 0);
       if (retries === maxRetries || !isRetryable(response)) return response;
     } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
-      call.unanswered += call.attempts - attempts;
-      if (retries === maxRetries) throw error;
+      if (retries === maxRetries || !(error instanceof ConnectionError)) throw error;
     }
     await sleep(wait ?? backoff(retries), signals);
   }
 }
 
 async function attempt(
-  request: Request,
-  { fetch, prepare, call, respond = anew }: ResilientFetchOptions,
+  request: Request | RequestParts,
+  { fetch, prepare, call }: ResilientFetchOptions,
   signal: AbortSignal,
 ): Promise<Response> {
-  const ready = prepare?.(request);
-  if (ready) await ready; // An await takes time, also where there is nothing to wait for.
+  await prepare?.();
   signal.throwIfAborted();
   call.attempts += 1;
 
@@ -102,13 +121,17 @@ async function attempt(
   } catch (cause) {
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
   }
+  call.answers += 1;
   const { text, isWhole } = body;
   if (isRedirect(response)) {
-    const target = response.headers.get("location");
-    throw new InvalidResponseError(call, () => `redirect to ${target}, refused`, response, text);
+    const target = response.headers.get("location") ?? "nowhere";
+    throw new InvalidResponseError(call, response, text, () => `redirect to ${target}, refused`);
   }
-  if (!isWhole && response.ok) throw new InvalidResponseError(call, () => "with a body over 1 MiB", response, text);
-  return respond(response, text);
+  if (!isWhole && response.ok) throw new InvalidResponseError(call, response, text, () => "with a body over 1 MiB");
+  // As if it had not been read yet.
+  return request instanceof RequestParts
+    ? Object.assign(response, { text: async () => text })
+    : Object.defineProperty(new Response(response.body && text, response), "url", { value: response.url });
 }
 
 interface Body {
@@ -134,28 +157,6 @@ async function read({ body }: Response): Promise<Body> {
   return { text: chunks.length > 1 ? await new Blob(chunks).text() : decoder.decode(chunks[0]), isWhole };
 }
 
-function anew(response: Response, text: string): Response {
-  return new Response(response.body && text, response);
-}
-
-/** What reads a body, or tells of it, but for `text()`. */
-const BODY_MEMBERS: readonly PropertyKey[] = "arrayBuffer blob body bodyUsed bytes clone formData json".split(" ");
-
-/**
- * The response as if its body had not been read yet: no Response to the platform, but to all who only call it. To make a
- * new one takes longer than the rest of the call, and is done only where another member than `text()` is asked for.
- */
-export function unread(response: Response, text: string): Response {
-  return new Proxy(response, {
-    get(target, name) {
-      if (name === "text") return async () => text;
-      const owner = BODY_MEMBERS.includes(name) ? anew(target, text) : target;
-      const member: unknown = Reflect.get(owner, name);
-      return typeof member === "function" ? member.bind(owner) : member;
-    },
-  });
-}
-
 /** A browser hides what a redirect was, and a `fetch` of the caller's own may have followed it. */
 function isRedirect({ type, redirected, status }: Response): boolean {
   return type === "opaqueredirect" || redirected || (status >= 300 && status < 400);
@@ -169,25 +170,22 @@ function isRetryable({ status, headers }: Response): boolean {
 
 /** How long the server asks to wait, in ms; null where it doesn't say, or nothing that makes sense. */
 export function retryAfter(headers: Headers): number | null {
-  const ms = decimal(headers.get("retry-after-ms"));
-  if (!Number.isNaN(ms)) return ms;
   const after = headers.get("retry-after");
-  const wait = after?.endsWith("GMT") ? Date.parse(after) - Date.now() : decimal(after) * 1000;
-  return wait >= 0 ? wait : null;
+  const date = after?.endsWith("GMT") ? Date.parse(after) : Number.NaN;
+  const waits = [decimal(headers.get("retry-after-ms")), decimal(after) * 1000, date - Date.now()];
+  return waits.find((ms) => ms >= 0) ?? null;
 }
 
 function decimal(text: string | null): number {
-  return text !== null && /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  return /^\d{1,15}(\.\d+)?$/.test(text ?? "") ? Number(text) : Number.NaN;
 }
 
 function backoff(retries: number): number {
   return Math.min(FIRST_DELAY * 2 ** retries, MAX_DELAY) * (1 - JITTER * Math.random());
 }
 
-/** The innermost message: fetch's own says "fetch failed" and no more. */
-function reasonOf(error: unknown, depth = 0): string {
-  const { cause, message, code }: Record<string, unknown> = Object(error);
-  if (cause && depth < 9) return reasonOf(cause, depth + 1);
-  const texts = [message, code, error].filter((text) => typeof text === "string");
-  return texts.find((text) => text !== "") ?? "connection lost";
+/** What went wrong: fetch's own error says "fetch failed", and only its cause says why. */
+function reasonOf(error: unknown): string {
+  const { message, code }: Record<string, unknown> = Object(Object(error).cause ?? error);
+  return String(message || code || "connection lost");
 }

@@ -6,9 +6,9 @@
  */
 export function bounded<T>(
   signals: readonly AbortSignal[],
-  ms: number,
-  timeIsUp: () => unknown,
   run: (signal: AbortSignal) => Promise<T>,
+  ms = 0,
+  timeIsUp?: () => unknown,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     for (const signal of signals) signal.throwIfAborted();
@@ -24,7 +24,7 @@ export function bounded<T>(
       controller.abort(reason);
     };
     const unsubscribes = signals.map((signal) => subscribe(signal, stop));
-    const timer = ms > 0 ? setTimeout(() => stop(timeIsUp()), ms) : undefined;
+    const timer = ms > 0 ? setTimeout(() => stop(timeIsUp?.()), ms) : undefined;
     run(controller.signal).then(
       (value) => {
         cleanUp();
@@ -42,12 +42,10 @@ export function bounded<T>(
 export function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return bounded(
     signals,
-    0,
-    () => {},
     (signal) =>
       new Promise((resolve) => {
         const timer = setTimeout(resolve, ms);
-        signal.addEventListener("abort", () => clearTimeout(timer));
+        signal.onabort = () => clearTimeout(timer);
       }),
   );
 }

@@ -139,3 +139,56 @@ test("the client doesn't show the key", () => {
   const client = createClient({ apiKey: "sk-secret" });
   expect(inspect(client, { depth: null, showHidden: true })).not.toContain("sk-secret");
 });
+
+test.for([false, true])(
+  "a request is as the client's options say, whether a middleware looks at it (%j) or not",
+  async (isObserved) => {
+    const sent: Request[] = [];
+    const client = createClient({
+      apiKey: "sk-test",
+      keepalive: true,
+      credentials: "omit",
+      headers: { "x-team": "search" },
+      fetch: async (request) => {
+        sent.push(request);
+        return Response.json(cancelledUpload);
+      },
+    });
+    const seen: Request[] = [];
+    if (isObserved) client.use({ onRequest: ({ request }) => void seen.push(request) });
+    await cancelUpload(client, "upload_ä/b", { headers: { "x-call": "1" } });
+
+    expect(seen.length).toBe(isObserved ? 1 : 0);
+    expect(sent).toMatchObject([
+      {
+        method: "POST",
+        url: "https://api.openai.com/v1/uploads/upload_%C3%A4%2Fb/cancel",
+        keepalive: true,
+        credentials: "omit",
+        redirect: "manual",
+      },
+    ]);
+    expect(Object.fromEntries(sent[0]?.headers ?? [])).toEqual({
+      authorization: "Bearer sk-test",
+      "x-call": "1",
+      "x-team": "search",
+    });
+  },
+);
+
+test("a Request of the caller's own is made of every request", async () => {
+  await using server = await serve(json(200, cancelledUpload));
+  const made = vi.fn();
+  class OwnRequest extends Request {
+    constructor(input: RequestInfo | URL, init?: RequestInit) {
+      super(input, init);
+      made(this.url);
+    }
+  }
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", Request: OwnRequest });
+  await cancelUpload(client, "upload_abc123");
+  client.use({ onRequest: ({ request }) => void expect(request).toBeInstanceOf(OwnRequest) });
+  await cancelUpload(client, "upload_abc123");
+  const url = `${server.url}/uploads/upload_abc123/cancel`;
+  expect(made.mock.calls).toEqual([[url], [url]]);
+});
