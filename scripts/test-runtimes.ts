@@ -13,8 +13,8 @@ const NODES = ["20", "22", "24", "26"];
 const BUN = "bun@1.4.5";
 const DENO = "deno@2.9.6";
 const WORKERD = "workerd@1.20261117.1";
-/** Debian's. */
-const CHROMIUM = "/usr/bin/chromium";
+/** Debian's, unless another is named. */
+const CHROMIUM = process.env["CHROMIUM"] || "/usr/bin/chromium";
 const CHROMIUM_ARGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -84,6 +84,7 @@ async function inWorkerd(): Promise<string> {
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
   });
+  const ended = once(child, "exit");
   try {
     for await (const line of createInterface(child.stdout)) {
       const { port }: { port?: number } = JSON.parse(line);
@@ -92,7 +93,7 @@ async function inWorkerd(): Promise<string> {
     throw new Error("workerd did not start");
   } finally {
     if (child.pid) process.kill(-child.pid); // npx and what it started
-    await once(child, "exit");
+    await ended;
   }
 }
 
@@ -102,9 +103,9 @@ async function inChromium(): Promise<string> {
      globalThis.cancelled = cancelUpload(createClient(${options}), "upload_abc123").then((upload) => upload.status);`,
     "iife",
   );
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
   const server = createServer((_request, response) => response.end(`<!doctype html><script>${script}</script>`));
   await once(server.listen(0, "127.0.0.1"), "listening");
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
   try {
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("the server has no port");
