@@ -88,6 +88,7 @@ export async function* cancelUploads(
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
+  check(typeof uploadIds !== "string", "uploadIds", "an iterable of IDs, and no string");
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   initOf(client, newCall("Cancelling"), options);
 

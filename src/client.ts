@@ -109,6 +109,7 @@ export function createClient(options: ClientOptions = {}): Client {
   checkToken("organization", organization);
   checkToken("project", project);
   checkRetryOptions(options);
+  new Request(baseUrl, { ...openapiOptions, ...requestInitExt }); // Throws where an option is none of a Request's.
 
   const send = (request: Request | RequestParts, signal: AbortSignal) => {
     const [input, parts] = request instanceof RequestParts ? [request.url, request.init] : [request, {}];
@@ -124,8 +125,13 @@ export function createClient(options: ClientOptions = {}): Client {
       let prepare: ResilientFetchOptions["prepare"];
       // Gateways and Azure want credentials of their own, which take the place of the API key.
       if (!headers.has("authorization") && !headers.has("api-key")) {
-        if (typeof apiKey === "function") prepare = async () => authorize(headers, await apiKey());
-        else authorize(headers, apiKey);
+        if (typeof apiKey === "function") {
+          prepare = async (signal) => {
+            const key = await apiKey();
+            signal.throwIfAborted(); // The next attempt may have its own by now.
+            authorize(headers, key);
+          };
+        } else authorize(headers, apiKey);
       }
       return resilientFetch(request, {
         call,
@@ -180,7 +186,7 @@ function authorize(headers: Headers, key: string | undefined): void {
 
 function checkToken(name: string, token: string | undefined): void {
   const isToken = token === undefined || (typeof token === "string" && /^[!-~]+$/.test(token));
-  check(isToken, name, "visible ASCII characters, without a space or a line break");
+  check(isToken, name, "visible ASCII characters");
 }
 
 /** Of values in the path only those that stay where they are: URLs resolve `.` and `..` away. */
@@ -188,7 +194,7 @@ function serializePath(pathname: string, pathParams: Record<string, unknown>): s
   return pathname.replace(/{(.+?)}/g, (_, name: string) => {
     const value = pathParams[name];
     const isSegment = typeof value === "string" && /^(?!\.{0,2}$)\P{Surrogate}*$/u.test(value);
-    check(isSegment, name, 'a non-empty, well-formed string other than "." and ".."');
+    check(isSegment, name, 'a well-formed string other than "", "." and ".."');
     return encodeURIComponent(value);
   });
 }

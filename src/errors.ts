@@ -7,6 +7,8 @@ export type ErrorResponse = components["schemas"]["ErrorResponse"];
 const EXCERPT_LENGTH = 300;
 /** The shortest credential that is hidden, in characters: a shorter one is found in the midst of words. */
 const MIN_CREDENTIAL_LENGTH = 6;
+/** How many objects of a cause are looked at for a credential. */
+const MAX_OBJECTS = 1_000;
 
 /** What is known of a call while it goes on. */
 export interface Call {
@@ -70,7 +72,7 @@ abstract class ResponseError extends ClientError {
   readonly #body: unknown;
 
   /** @param what What to say of the body, given what it says itself. */
-  constructor(call: Call, response: Response, body: unknown, what = (said: string): string => said) {
+  constructor(call: Call, response: Response, body: unknown = "", what = (said: string): string => said) {
     const credentials = credentialsOf(call);
     const shown = redact(credentials, body);
     const headers = new Headers(redact(credentials, [...response.headers]));
@@ -183,13 +185,17 @@ export function redact<Json>(credentials: readonly string[], value: Json): Json 
   );
 }
 
-/** Whether anything of it shows a credential, as deep as a log would look. */
-function shows(credentials: readonly string[], value: unknown, depth = 0): boolean {
+/** Whether anything shows a credential that can be reached from a value; true as well where that is too much to look at. */
+function shows(credentials: readonly string[], value: unknown, seen = new Set<unknown>()): boolean {
   if (typeof value === "string") return redact(credentials, value) !== value;
-  if (!isObject(value) || depth > 5) return false;
-  if (value instanceof Request || value instanceof Response) return shows(credentials, value.headers, depth);
-  const members = value instanceof Headers ? [...value] : Reflect.ownKeys(value).map((name) => get(value, name));
-  return members.some((member) => shows(credentials, member, depth + 1));
+  if (typeof value !== "object" || value === null || seen.has(value)) return false;
+  if (seen.add(value).size > MAX_OBJECTS) return true;
+
+  const names = Reflect.ownKeys(value);
+  for (const name in value) names.push(name); // The platform's objects inherit theirs: a Request its url.
+  const members = names.flatMap((name) => [String(name), get(value, name)]);
+  if (value instanceof Map || value instanceof Set || value instanceof Headers) members.push(...value);
+  return members.some((member) => shows(credentials, member, seen));
 }
 
 function get(object: object, name: PropertyKey): unknown {

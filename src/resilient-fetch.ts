@@ -53,7 +53,7 @@ export class RequestParts {
 export interface ResilientFetchOptions extends RetryOptions {
   readonly fetch: (request: Request | RequestParts, signal: AbortSignal) => Promise<Response>;
   /** Makes the request ready for the attempt that follows. */
-  readonly prepare?: (() => Promise<void>) | undefined;
+  readonly prepare?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Gives the call up, as the request's own signal does. */
   readonly signals: readonly (AbortSignal | null | undefined)[];
   /** What the call is known as, and where its attempts are counted. */
@@ -108,7 +108,7 @@ async function attempt(
   { fetch, prepare, call }: ResilientFetchOptions,
   signal: AbortSignal,
 ): Promise<Response> {
-  await prepare?.();
+  await prepare?.(signal);
   signal.throwIfAborted();
   call.attempts += 1;
 
@@ -117,21 +117,23 @@ async function attempt(
   try {
     // A body can be sent only once.
     response = await fetch(request.body ? request.clone() : request, signal);
-    body = await read(response);
+    body = await read(response, signal);
   } catch (cause) {
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
   }
+  signal.throwIfAborted(); // What comes too late is no answer.
   call.answers += 1;
+
   const { text, isWhole } = body;
-  if (isRedirect(response)) {
-    const target = response.headers.get("location") ?? "nowhere";
-    throw new InvalidResponseError(call, response, text, () => `redirect to ${target}, refused`);
-  }
-  if (!isWhole && response.ok) throw new InvalidResponseError(call, response, text, () => "with a body over 1 MiB");
-  // As if it had not been read yet.
-  return request instanceof RequestParts
-    ? Object.assign(response, { text: async () => text })
-    : Object.defineProperty(new Response(response.body && text, response), "url", { value: response.url });
+  const { ok, status, headers, url } = response;
+  const refuse = (what: string) => new InvalidResponseError(call, response, text, () => what);
+  if (isRedirect(response)) throw refuse(`redirect to ${headers.get("location") ?? "nowhere"}, refused`);
+  if (status < 200 || status > 599) throw refuse("which is no status of HTTP");
+  if (!isWhole && ok) throw refuse("with a body over 1 MiB");
+
+  // As if it had not been read yet; openapi-fetch asks no more of it than these.
+  if (request instanceof RequestParts) return { ok, status, headers, text: async () => text } as Response;
+  return Object.defineProperty(new Response(response.body && text, { status, headers }), "url", { value: url });
 }
 
 interface Body {
@@ -141,18 +143,18 @@ interface Body {
 
 const decoder = new TextDecoder();
 
-async function read({ body }: Response): Promise<Body> {
-  const reader = body?.getReader();
+async function read(response: Response, signal: AbortSignal): Promise<Body> {
+  const reader = response.body?.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let left = MAX_BODY_SIZE;
-  while (left >= 0) {
+  let left = isRedirect(response) ? -1 : MAX_BODY_SIZE;
+  while (left >= 0 && !signal.aborted) {
     const { value: chunk } = (await reader?.read()) ?? {};
     if (!chunk) break;
     chunks.push(chunk);
     left -= chunk.byteLength;
   }
   const isWhole = left >= 0;
-  if (!isWhole) reader?.cancel().catch(() => {}); // How the rest ends doesn't matter.
+  if (!isWhole || signal.aborted) reader?.cancel().catch(() => {}); // How the rest ends doesn't matter.
   // Most are of one chunk, which needs no Blob to put it together.
   return { text: chunks.length > 1 ? await new Blob(chunks).text() : decoder.decode(chunks[0]), isWhole };
 }
@@ -163,21 +165,21 @@ function isRedirect({ type, redirected, status }: Response): boolean {
 }
 
 function isRetryable({ status, headers }: Response): boolean {
-  const told = headers.get("x-should-retry");
+  const told = headers.get("x-should-retry")?.trim();
   if (told === "true" || told === "false") return told === "true";
   return status >= 500 || RETRYABLE_STATUSES.includes(status);
 }
 
 /** How long the server asks to wait, in ms; null where it doesn't say, or nothing that makes sense. */
 export function retryAfter(headers: Headers): number | null {
-  const after = headers.get("retry-after");
+  const after = headers.get("retry-after")?.trim();
   const date = after?.endsWith("GMT") ? Date.parse(after) : Number.NaN;
-  const waits = [decimal(headers.get("retry-after-ms")), decimal(after) * 1000, date - Date.now()];
+  const waits = [decimal(headers.get("retry-after-ms")?.trim()), decimal(after) * 1000, date - Date.now()];
   return waits.find((ms) => ms >= 0) ?? null;
 }
 
-function decimal(text: string | null): number {
-  return /^\d{1,15}(\.\d+)?$/.test(text ?? "") ? Number(text) : Number.NaN;
+function decimal(text = ""): number {
+  return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function backoff(retries: number): number {
@@ -186,6 +188,8 @@ function backoff(retries: number): number {
 
 /** What went wrong: fetch's own error says "fetch failed", and only its cause says why. */
 function reasonOf(error: unknown): string {
-  const { message, code }: Record<string, unknown> = Object(Object(error).cause ?? error);
-  return String(message || code || "connection lost");
+  const cause: unknown = Object(error).cause ?? error;
+  const { message, code }: Record<string, unknown> = Object(cause);
+  const isText = (text: unknown): text is string => typeof text === "string" && text !== "";
+  return [message, code, cause].find(isText) ?? "connection lost";
 }

@@ -192,3 +192,12 @@ test("a Request of the caller's own is made of every request", async () => {
   const url = `${server.url}/uploads/upload_abc123/cancel`;
   expect(made.mock.calls).toEqual([[url], [url]]);
 });
+
+test.for<[string, RequestInit]>([
+  ["bogus", { credentials: JSON.parse('"bogus"') }],
+  ["navigate", { mode: "navigate" }],
+])("an option that no Request can have is a TypeError that names it: %s", ([value, options]) => {
+  const create = () => createClient({ apiKey: "sk-test", ...options });
+  expect(create).toThrow(TypeError);
+  expect(create).toThrow(value);
+});

@@ -106,6 +106,11 @@ test.for<[string, unknown]>([
     "an error with its request",
     Object.assign(new Error("bad"), { request: new Request("http://a", { headers: { key } }) }),
   ],
+  ["an error deep down", [1, 2, 3, 4, 5, 6, 7].reduce((cause) => new Error("bad", { cause }), new Error(key))],
+  ["an error of a Request's url", Object.assign(new Error("bad"), { request: new Request(`http://a/?${key}`) })],
+  ["a Map and a Set", [new Map([[key, 1]]), new Map([[1, { key }]]), new Set([key])]],
+  ["a property's name", { [key]: 1 }],
+  ["more than anybody can look at", { all: Array.from({ length: 1_001 }, () => ({})), key }],
   ["an error with its configuration", Object.assign(new Error("bad"), { config: { headers: { authorization: key } } })],
 ])("a fetch of the caller's own that throws %s with the key shows it in nothing", async ([, thrown]) => {
   const fetch = () => Promise.reject(thrown);
@@ -116,9 +121,13 @@ test.for<[string, unknown]>([
 
 const ownCause = new Error("bad");
 ownCause.cause = ownCause;
+const crowd = Array.from({ length: 40 }, (): object[] => []);
+for (const one of crowd) one.push(...crowd);
 
 test.for<[string, unknown]>([
   ["is its own cause", ownCause],
+  ["is of many parts that know each other", crowd],
+  ["has a message that is no text", { message: Object.create(null) }],
   ["has no prototype", Object.create(null)],
   ["is nothing", null],
 ])("a fetch of the caller's own that throws what %s is a ConnectionError as any other", async ([, thrown]) => {

@@ -1,4 +1,6 @@
 import { getEventListeners } from "node:events";
+import type { RequestListener } from "node:http";
+import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { newCall } from "../src/errors.js";
@@ -331,6 +333,65 @@ describe("a middleware is given the response, which was read already, as any oth
       expect(seen).toHaveBeenCalledTimes(1);
     }
   });
+});
+
+describe("a call ends in the same way, whether a middleware looks at it or not, where the answer is", () => {
+  const raw = (head: string, body = JSON.stringify(cancelledUpload)) => {
+    return ({ socket }: { socket: Socket }) => void socket.end(`HTTP/1.1 ${head}\r\nconnection: close\r\n\r\n${body}`);
+  };
+  test.concurrent.for<[string, RequestListener, unknown]>([
+    ["a cancelled Upload", success, cancelledUpload],
+    ["that with a reason that no Response can have", raw("200 ✓ \x01 OK"), cancelledUpload],
+    ["a refusal", json(404, {}), { name: "ApiError", status: 404, attempts: 1 }],
+    ["an error, tried again", json(500, {}, soon), { name: "ApiError", status: 500, attempts: 3 }],
+    ["an error with content-length: 0", raw("403 No\r\ncontent-length: 0", ""), { name: "ApiError", body: "" }],
+    ["204", (_request, response) => response.writeHead(204).end(), { name: "InvalidResponseError", body: "" }],
+    [
+      "a redirect",
+      json(307, {}, { location: "/elsewhere" }),
+      { name: "InvalidResponseError", status: 307, attempts: 1 },
+    ],
+    ["a status of no HTTP", raw("999 Odd"), { name: "InvalidResponseError", status: 999, attempts: 1 }],
+    ["a success that doesn't end", endless(200), { name: "InvalidResponseError", attempts: 1 }],
+    ["an error that doesn't end", endless(400), { name: "ApiError", status: 400, attempts: 1 }],
+    [
+      "a wait with spaces",
+      raw("429 No\r\nretry-after: 90 \t", ""),
+      { name: "ApiError", retryAfter: 90_000, attempts: 1 },
+    ],
+    ["no retry, with spaces", raw("503 No\r\nx-should-retry: false \t", ""), { name: "ApiError", attempts: 1 }],
+    ["lost", (request) => request.socket.destroy(), { name: "ConnectionError", attempts: 3 }],
+  ])("%s", async ([, answer, expected], { expect }) => {
+    await using server = await serve(answer);
+    const observed = clientOf(server);
+    observed.use({ onRequest: () => undefined });
+    for (const client of [clientOf(server), observed]) {
+      const ended = await cancelUpload(client, "upload_abc123").catch((error: unknown) => error);
+      expect(ended).toEqual(expect.objectContaining(expected));
+    }
+  });
+});
+
+test("a redirect is refused before its body is read", async () => {
+  await using server = await serve((_request, response) => {
+    response.writeHead(307, { location: "/elsewhere" }).write("<p>");
+  });
+  const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+  expect(error).toMatchObject({ name: "InvalidResponseError", status: 307, attempts: 1 });
+});
+
+test("a Response of the caller's own fetch is left as it is", async () => {
+  const response = Object.freeze(Response.json(cancelledUpload));
+  const client = createClient({ apiKey: "sk-test", fetch: async () => response });
+  expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+});
+
+test("an answer that comes when the time is up counts as none", async () => {
+  const fetch = vi.fn(async () => Response.json({}, { status: 400 }));
+  fetch.mockImplementationOnce(() => vi.waitUntil(() => fetch.mock.calls.length > 1 && Response.json(cancelledUpload)));
+  const client = createClient({ apiKey: "sk-test", timeout: 50, fetch });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(String(error)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
 });
 
 describe("a body is read whole", () => {
