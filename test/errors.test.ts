@@ -134,6 +134,7 @@ test.for<[string, unknown]>([
   const fetch = () => Promise.reject(thrown);
   const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ConnectionError);
+  expect(error instanceof ConnectionError && error.cause).toBe(thrown);
 });
 
 test("a key that the message would cut in two is hidden whole, and one that names a property is too", async () => {

@@ -1,6 +1,7 @@
-import { getEventListeners } from "node:events";
+import { EventEmitter, getEventListeners, once } from "node:events";
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { newCall } from "../src/errors.js";
@@ -387,11 +388,44 @@ test("a Response of the caller's own fetch is left as it is", async () => {
 });
 
 test("an answer that comes when the time is up counts as none", async () => {
-  const fetch = vi.fn(async () => Response.json({}, { status: 400 }));
-  fetch.mockImplementationOnce(() => vi.waitUntil(() => fetch.mock.calls.length > 1 && Response.json(cancelledUpload)));
-  const client = createClient({ apiKey: "sk-test", timeout: 50, fetch });
+  const tries = new EventEmitter();
+  const late = Response.json(cancelledUpload);
+  const fetch = vi.fn(async () => {
+    tries.emit("second");
+    await vi.waitUntil(() => late.bodyUsed);
+    return Response.json({}, { status: 400 });
+  });
+  fetch.mockImplementationOnce(() => once(tries, "second").then(() => late));
+  const client = createClient({ apiKey: "sk-test", timeout: 500, fetch });
   const error = await rejection(cancelUpload(client, "upload_abc123"));
   expect(String(error)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
+});
+
+test("a key that comes when the time is up is not sent", async () => {
+  await using server = await serve(json(400, {}));
+  const tries = new EventEmitter();
+  const apiKey = vi.fn(async () => {
+    tries.emit("second");
+    await setImmediate();
+    return "sk-second";
+  });
+  apiKey.mockImplementationOnce(() => once(tries, "second").then(() => "sk-first"));
+  await rejection(cancelUpload(clientOf(server, { apiKey, timeout: 500 }), "upload_abc123"));
+  expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(["Bearer sk-second"]);
+});
+
+test("after an abort nothing more is read, also where the caller's own fetch goes on", async () => {
+  const controller = new AbortController();
+  const cancel = vi.fn();
+  const pull = async (stream: ReadableStreamDefaultController) => {
+    controller.abort(new Error("enough"));
+    await setImmediate();
+    stream.enqueue(new Uint8Array(1));
+  };
+  const fetch = async () => new Response(new ReadableStream({ pull, cancel }));
+  const call = cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123", controller);
+  expect(await rejection(call)).toBe(controller.signal.reason);
+  await vi.waitFor(() => expect(cancel).toHaveBeenCalled());
 });
 
 describe("a body is read whole", () => {
@@ -425,7 +459,7 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     };
     const options = { signal: controller.signal };
     expect(await rejection(cancelUpload(clientOf(server, { apiKey }), "upload_abc123", options))).toBe("enough");
-    await new Promise(setImmediate);
+    await setImmediate();
     expect(server.requests).toHaveLength(0);
   });
 
@@ -433,7 +467,7 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     const controller = new AbortController();
     await using server = await serve((request, response) => {
       answer(request, response);
-      setImmediate(() => controller.abort("enough"));
+      void setImmediate().then(() => controller.abort("enough"));
     });
     const { signal } = controller;
     expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe("enough");
