@@ -1,5 +1,7 @@
+import { EventEmitter, once } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   ApiError,
   ClientError,
@@ -135,6 +137,19 @@ test.for<[string, unknown]>([
   const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ConnectionError);
   expect(error instanceof ConnectionError && error.cause).toBe(thrown);
+});
+
+test("the key that was sent never shows, where an earlier attempt's key comes when its time is up", async () => {
+  const tries = new EventEmitter();
+  await using server = await serve(async ({ headers: { authorization } }, response) => {
+    tries.emit("second");
+    await setImmediate();
+    response.writeHead(401).end(authorization);
+  });
+  const apiKey = vi.fn(async () => key).mockImplementationOnce(() => once(tries, "second").then(() => "sk-old"));
+  const client = createClient({ baseUrl: server.url, apiKey, timeout: 500 });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(String(error)).toContain("failed: 401 Bearer *** (attempts: 1)");
 });
 
 test("a key that the message would cut in two is hidden whole, and one that names a property is too", async () => {

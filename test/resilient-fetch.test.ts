@@ -401,19 +401,6 @@ test("an answer that comes when the time is up counts as none", async () => {
   expect(String(error)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
 });
 
-test("a key that comes when the time is up is not sent", async () => {
-  await using server = await serve(json(400, {}));
-  const tries = new EventEmitter();
-  const apiKey = vi.fn(async () => {
-    tries.emit("second");
-    await setImmediate();
-    return "sk-second";
-  });
-  apiKey.mockImplementationOnce(() => once(tries, "second").then(() => "sk-first"));
-  await rejection(cancelUpload(clientOf(server, { apiKey, timeout: 500 }), "upload_abc123"));
-  expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(["Bearer sk-second"]);
-});
-
 test("after an abort nothing more is read, also where the caller's own fetch goes on", async () => {
   const controller = new AbortController();
   const cancel = vi.fn();
