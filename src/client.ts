@@ -70,10 +70,10 @@ interface CallInit {
 /** @throws TypeError where the client is none, or an option can't be used. */
 export function initOf(client: Client, call: Call, options: CallOptions = {}, pace?: Pace): CallInit {
   const transport = transports.get(client);
-  check(transport !== undefined, "client", "one that createClient() made");
+  check(transport !== undefined, "client", "made by createClient()");
   checkRetryOptions(options);
   return {
-    headers: options.headers ? checkedHeaders(options.headers) : {},
+    headers: checkedHeaders(options.headers),
     Request: transport.Request,
     // Takes the signal too: each Request would leave a listener on it until it is garbage collected.
     fetch: (request) => transport.fetch(request, call, options, pace),
@@ -104,7 +104,7 @@ export function createClient(options: ClientOptions = {}): Client {
     ...openapiOptions
   } = options;
   const isUrl = /^https?:\/\/[^@?#]+$/i.test(baseUrl) && URL.canParse(baseUrl);
-  check(isUrl, "baseUrl", "an http or https URL without user, query or fragment");
+  check(isUrl, "baseUrl", "an http(s) URL without user, query or fragment");
   if (typeof apiKey !== "function") checkToken("apiKey", apiKey);
   checkToken("organization", organization);
   checkToken("project", project);
@@ -150,10 +150,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const client = createOpenapiClient<paths>({
     ...openapiOptions,
     baseUrl,
-    headers: mergeHeaders(
-      { "OpenAI-Organization": organization, "OpenAI-Project": project },
-      headers && checkedHeaders(headers),
-    ),
+    headers: mergeHeaders({ "OpenAI-Organization": organization, "OpenAI-Project": project }, checkedHeaders(headers)),
     pathSerializer: serializePath,
     fetch: (request) => transport.fetch(request, newCall(`${request.method} ${request.url}`)),
   });
@@ -167,7 +164,7 @@ export function createClient(options: ClientOptions = {}): Client {
 }
 
 /** The headers as openapi-fetch can use them. */
-function checkedHeaders(headers: HeadersOptions): HeadersOptions {
+function checkedHeaders(headers: HeadersOptions = {}): HeadersOptions {
   try {
     const checked = Array.isArray(headers) ? new Headers(headers) : headers;
     mergeHeaders(checked);

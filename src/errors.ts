@@ -179,35 +179,26 @@ export function redact<Json>(credentials: readonly string[], value: Json): Json 
   return JSON.parse(
     stringify(value, (_name, part) => {
       if (typeof part === "string") return hide(part);
-      if (!isObject(part) || Array.isArray(part)) return part;
+      if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
       return Object.fromEntries(Object.entries(part).map(([name, member]) => [hide(name), member]));
     }),
   );
 }
 
-/** Whether anything shows a credential that can be reached from a value; true as well where that is too much to look at. */
+/** Whether a credential shows in what can be reached from a value; true as well where that can't be told. */
 function shows(credentials: readonly string[], value: unknown, seen = new Set<unknown>()): boolean {
   if (typeof value === "string") return redact(credentials, value) !== value;
   if (typeof value !== "object" || value === null || seen.has(value)) return false;
   if (seen.add(value).size > MAX_OBJECTS) return true;
-
-  const names = Reflect.ownKeys(value);
-  for (const name in value) names.push(name); // The platform's objects inherit theirs: a Request its url.
-  const members = names.flatMap((name) => [String(name), get(value, name)]);
-  if (value instanceof Map || value instanceof Set || value instanceof Headers) members.push(...value);
-  return members.some((member) => shows(credentials, member, seen));
-}
-
-function get(object: object, name: PropertyKey): unknown {
   try {
-    return Reflect.get(object, name);
+    const names = Reflect.ownKeys(value);
+    for (const name in value) names.push(name); // The platform's objects inherit theirs: a Request its url.
+    const members = names.flatMap((name) => [String(name), Reflect.get(value, name)]);
+    if (value instanceof Map || value instanceof Set || value instanceof Headers) members.push(...value);
+    return members.some((member) => shows(credentials, member, seen));
   } catch {
-    return undefined;
+    return true;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return value === Object(value);
 }
 
 /** As JSON, which all is that comes from JSON, but for what is nested deeper than the stack. */

@@ -121,7 +121,7 @@ describe("a usage error is one sentence, exit code 2, and nothing is sent", () =
     ["--max-retries -1", ["--max-retries=-1", "upload_1"], "Expected a whole number, 0 or more."],
     ["--timeout soon", ["--timeout", "soon", "upload_1"], "Expected a time such as 30s, 500ms or 2m"],
     ["--timeout 100 days", ["--timeout", "144000m", "upload_1"], "--timeout must be a whole number from 0"],
-    ["--base-url localhost", ["--base-url", "localhost", "upload_1"], "--base-url must be an http or https URL"],
+    ["--base-url localhost", ["--base-url", "localhost", "upload_1"], "--base-url must be an http(s) URL"],
   ])("%s", async ([, args, sentence]) => {
     await using server = await api();
     const { exitCode, stdout, stderr } = await cancelUpload(server.url, args);

@@ -132,7 +132,7 @@ test.for([
   "http://[::1",
   "http://a b/",
 ])("the baseUrl %j is a TypeError that says what is expected", (baseUrl) => {
-  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(/^baseUrl must be an http or https URL/);
+  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(/^baseUrl must be an http\(s\) URL/);
 });
 
 test("the client doesn't show the key", () => {
