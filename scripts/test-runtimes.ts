@@ -59,9 +59,10 @@ async function bundle(code: string, format: "esm" | "iife"): Promise<string> {
 async function inWorkerd(): Promise<string> {
   const worker = await bundle(
     `import { cancelUpload, createClient } from "openai-cancel-upload";
+     const client = createClient(${options});
      export default {
        async fetch() {
-         const upload = await cancelUpload(createClient(${options}), "upload_abc123");
+         const upload = await cancelUpload(client, "upload_abc123");
          return new Response(upload.status);
        },
      };`,
