@@ -73,7 +73,7 @@ export function initOf(client: Client, call: Call, options: CallOptions = {}, pa
   check(transport !== undefined, "client", "made by createClient()");
   checkRetryOptions(options);
   return {
-    headers: checkedHeaders(options.headers),
+    headers: options.headers ? checkedHeaders(options.headers) : {},
     Request: transport.Request,
     // Takes the signal too: each Request would leave a listener on it until it is garbage collected.
     fetch: (request) => transport.fetch(request, call, options, pace),

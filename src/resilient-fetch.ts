@@ -108,7 +108,7 @@ async function attempt(
   { fetch, prepare, call }: ResilientFetchOptions,
   signal: AbortSignal,
 ): Promise<Response> {
-  await prepare?.(signal);
+  if (prepare) await prepare(signal);
   signal.throwIfAborted();
   call.attempts += 1;
 
@@ -125,7 +125,7 @@ async function attempt(
   call.answers += 1;
 
   const { text, isWhole } = body;
-  const { ok, status, headers, url } = response;
+  const { ok, status, headers } = response;
   const refuse = (what: string) => new InvalidResponseError(call, response, text, () => what);
   if (isRedirect(response)) throw refuse(`redirect to ${headers.get("location") ?? "nowhere"}, refused`);
   if (status < 200 || status > 599) throw refuse("no status of HTTP");
@@ -133,7 +133,9 @@ async function attempt(
 
   // As if it had not been read yet; openapi-fetch asks no more of it than these.
   if (request instanceof RequestParts) return { ok, status, headers, text: async () => text } as Response;
-  return Object.defineProperty(new Response(response.body && text, { status, headers }), "url", { value: url });
+  return Object.defineProperty(new Response(response.body && text, { status, headers }), "url", {
+    value: response.url,
+  });
 }
 
 interface Body {
