@@ -171,7 +171,7 @@ function checkedHeaders(headers: HeadersOptions = {}): HeadersOptions {
     return checked;
   } catch {
     // The platform's error shows the value, which may be a key.
-    throw new TypeError("headers must be names and values that HTTP can carry");
+    throw new TypeError("headers must be what HTTP can carry");
   }
 }
 
