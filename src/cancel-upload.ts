@@ -44,7 +44,7 @@ async function cancel(
 ): Promise<CancelledUpload> {
   const call = newCall(`Cancelling ${String(uploadId)}`);
   const init = initOf(client, call, options, pace);
-  const post = () => client.POST("/uploads/{upload_id}/cancel", { params: { path: { upload_id: uploadId } }, ...init });
+  const post = () => client.POST("/uploads/{upload_id}/cancel", { ...init, params: { path: { upload_id: uploadId } } });
   // An abort need not wait for a middleware.
   const { data, error, response } = await (options.signal ? bounded([options.signal], post) : post());
   if (response.status >= 400) throw new ApiError(call, response, error, retryAfter(response.headers));

@@ -128,7 +128,7 @@ async function attempt(
   const { ok, status, headers } = response;
   const refuse = (what: string) => new InvalidResponseError(call, response, text, () => what);
   if (isRedirect(response)) throw refuse(`redirect to ${headers.get("location") ?? "nowhere"}, refused`);
-  if (status < 200 || status > 599) throw refuse("no status of HTTP");
+  if (status < 200 || status > 599) throw refuse("no HTTP status");
   if (!isWhole && ok) throw refuse("with a body over 1 MiB");
 
   // As if it had not been read yet; openapi-fetch asks no more of it than these.

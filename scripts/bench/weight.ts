@@ -59,7 +59,7 @@ export async function importTimes(peers: readonly Peer[], starts: number): Promi
   const programs = [empty, ...peers.map(({ folder }) => join(folder, "compiled/program.js"))];
   const [emptyTimes = [], ...times] = await interleaved(programs, starts, importTime);
   const nothing = spread(emptyTimes).median;
-  const values = times.map((time) => spread(time.map((ms) => ms - nothing)));
+  const values = times.map((time) => spread(time.map((ms) => Math.max(ms - nothing, 0))));
   return [{ id: "import", title: "Time to import", unit: "ms", values }];
 }
 
