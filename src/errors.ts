@@ -42,8 +42,8 @@ export abstract class ClientError extends Error {
 }
 
 /**
- * No answer came, or not the whole of one. `cause` is what went wrong; it is left out where it shows the key, as an error
- * of a `fetch` of your own may. Whether the API acted is not known.
+ * No answer came, or not the whole of one. `cause` is what went wrong; it is left out where it may show the key, as an
+ * error of a `fetch` of your own may. Whether the API acted is not known.
  */
 export class ConnectionError extends ClientError {
   constructor(call: Call, what: string, cause?: unknown) {
