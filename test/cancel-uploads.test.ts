@@ -233,3 +233,10 @@ test("where the API says 429 with a wait, all wait, instead of each finding out 
   expect(early).toEqual([]);
   expect(server.requests).toHaveLength(54);
 });
+
+test("one ID as a text is a TypeError, and none of its letters is sent", async () => {
+  await using server = await api();
+  const next = cancelUploads(createClient({ baseUrl: server.url, apiKey: "sk-test" }), "upload_1").next();
+  expect(String(await rejection(next))).toMatch(/^TypeError: uploadIds must be an iterable of IDs/);
+  expect(server.requests).toHaveLength(0);
+});
