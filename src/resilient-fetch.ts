@@ -32,7 +32,7 @@ export interface RetryOptions {
 
 /**
  * What a Request would be made of, where nobody but `fetch` gets to see it: to make one, and a Response that can be read
- * once more, takes longer than all else that is done for a call.
+ * once more, takes a quarter of the client's time for a call.
  */
 export class RequestParts {
   readonly url: string;

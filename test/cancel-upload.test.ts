@@ -93,7 +93,7 @@ describe("an id that would change the path is a TypeError, and nothing is sent",
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
     const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, uploadId]));
     expect(error).toBeInstanceOf(TypeError);
-    expect(String(error)).toContain("upload_id must be a well-formed string");
+    expect(String(error)).toContain('upload_id must be a well-formed string other than "", "." and ".."');
     expect(server.requests).toHaveLength(0);
   });
 });

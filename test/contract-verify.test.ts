@@ -107,7 +107,7 @@ test("the key is not shown, not even where the server repeats it", async () => {
 test.for([
   ["no Upload is named", [], {}, "Name the Upload to cancel: npm run contract:verify -- upload_…"],
   ["there is no key", ["upload_abc123"], { OPENAI_API_KEY: "" }, "Set OPENAI_API_KEY to the key"],
-  ["the id can't be sent", [".."], {}, "upload_id must be a well-formed string"],
+  ["the id can't be sent", [".."], {}, 'upload_id must be a well-formed string other than "", "." and ".."'],
   ["there is no server", ["upload_abc123"], {}, "connect ECONNREFUSED"],
   ["the server's address is none", ["upload_abc123"], { OPENAI_BASE_URL: "nowhere" }, "Invalid upstream URL"],
 ] as const)("where %s, it says what to do, and exits with 2", async ([, args, env, sentence]) => {

@@ -132,7 +132,7 @@ test.for<[string, unknown]>([
   ["has a message that is no text", { message: Object.create(null) }],
   ["has no prototype", Object.create(null)],
   ["is nothing", null],
-])("a fetch of the caller's own that throws what %s is a ConnectionError as any other", async ([, thrown]) => {
+])("a fetch of the caller's own that throws what %s is a ConnectionError all the same", async ([, thrown]) => {
   const fetch = () => Promise.reject(thrown);
   const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ConnectionError);

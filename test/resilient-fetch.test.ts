@@ -60,7 +60,7 @@ describe("what may pass is tried again", () => {
     await resilientFetch(request, {
       call: newCall("Completing upload_abc123"),
       signals: [],
-      fetch: (attempt, signal) => fetch(attempt instanceof Request ? attempt : "", { signal }),
+      fetch: (sent, signal) => (sent instanceof Request ? fetch(sent, { signal }) : expect.unreachable()),
     });
     expect(bodies).toEqual(["part_1, part_2", "part_1, part_2", "part_1, part_2"]);
   });
@@ -310,19 +310,27 @@ describe("no more than 1 MiB is read", () => {
   });
 });
 
-describe("a middleware is given the response, which was read already, as any other", () => {
+describe("a middleware is given the response as if it had not been read yet", () => {
   const text = JSON.stringify(cancelledUpload);
+  const bytes = new TextEncoder().encode(text);
 
   test.for<[string, (response: Response) => unknown, unknown]>([
     ["text", (response) => response.clone().text(), text],
     ["json", (response) => response.clone().json(), cancelledUpload],
+    ["arrayBuffer", (response) => response.clone().arrayBuffer(), bytes.buffer],
+    ["blob", async (response) => (await response.clone().blob()).text(), text],
+    ["body", (response) => new Response(response.clone().body).text(), text],
+    ["two clones", (response) => Promise.all([response.clone().text(), response.clone().text()]), [text, text]],
+    ["a new Response of it", (response) => new Response(response.clone().body, response).json(), cancelledUpload],
     ["bodyUsed", ({ bodyUsed }) => bodyUsed, false],
     ["status", ({ status }) => status, 200],
     ["url", ({ url }) => new URL(url).pathname, "/v1/uploads/upload_abc123/cancel"],
     ["headers", ({ headers }) => headers.get("x-request-id"), "req_1"],
   ])("%s", async ([, read, expected]) => {
     await using server = await serve(json(200, cancelledUpload, { "x-request-id": "req_1" }));
-    for (const cancel of [(client: ReturnType<typeof createClient>) => cancelUpload(client, "upload_abc123"), post]) {
+    const cancel = (client: ReturnType<typeof createClient>) => cancelUpload(client, "upload_abc123");
+    const plainPost = async (client: ReturnType<typeof createClient>) => (await post(client)).data;
+    for (const call of [cancel, plainPost]) {
       const client = clientOf(server);
       const seen = vi.fn(async ({ request, response }: { request: Request; response: Response }) => {
         expect(new Request(request).url).toContain(server.url);
@@ -330,7 +338,7 @@ describe("a middleware is given the response, which was read already, as any oth
         expect(await read(response)).toEqual(expected);
       });
       client.use({ onResponse: seen });
-      await cancel(client);
+      expect(await call(client)).toEqual(cancelledUpload);
       expect(seen).toHaveBeenCalledTimes(1);
     }
   });
