@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { contract as path } from "../../scripts/prism.js";
+import { contract as path } from "../../scripts/contract/prism.js";
 
 interface Example {
   readonly summary: string;

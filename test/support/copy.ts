@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { contract } from "../../scripts/prism.js";
+import { contract } from "../../scripts/contract/prism.js";
 
 /** A copy of the repository's files, for what would change them; gone with the `using` that holds it. */
 export interface Copy extends Disposable {

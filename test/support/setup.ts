@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import type { TestProject } from "vitest/node";
-import { contract, startPrism } from "../../scripts/prism.js";
+import { contract, startPrism } from "../../scripts/contract/prism.js";
 
 declare module "vitest" {
   interface ProvidedContext {

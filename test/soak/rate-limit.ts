@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { json, serve } from "../test/support/server.js";
+import { json, serve } from "../support/server.js";
 
 const UPLOADS = 2_000;
 const PER_SECOND = 200;

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Copy, copyOfRepository } from "./support/copy.js";
-import { type Ended, run } from "./support/run.js";
+import { type Copy, copyOfRepository } from "../support/copy.js";
+import { type Ended, run } from "../support/run.js";
 
 const BREAKING = ["        - purpose\n        - status\n", "        - status\n"] as const;
 const VERSION = / {2}version: \d+\.\d+\.\d+/;
@@ -34,7 +34,7 @@ function setVersion(copy: Copy, version: string): void {
 function diff(copy: Copy, ...args: string[]): Promise<Ended> {
   // No repository of which the folder for temporary files may be a part.
   const env = { GIT_CEILING_DIRECTORIES: join(copy.folder, "..") };
-  return run(process.execPath, ["--import", "tsx", "scripts/contract-diff.ts", ...args], { cwd: copy.folder, env });
+  return run(process.execPath, ["--import", "tsx", "scripts/contract/diff.ts", ...args], { cwd: copy.folder, env });
 }
 
 test("a breaking change needs a major version, while it is edited and once it is committed", async () => {

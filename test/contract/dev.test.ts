@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
-import { copyOfRepository } from "./support/copy.js";
-import { run } from "./support/run.js";
-import { json, serve } from "./support/server.js";
+import { copyOfRepository } from "../support/copy.js";
+import { run } from "../support/run.js";
+import { json, serve } from "../support/server.js";
 
 const TYPES = "generated/openapi.d.ts";
 const OK = "✓ openapi/openapi.yaml is sound";
@@ -25,7 +25,7 @@ test("npm run dev keeps the types and the mock at the last sound contract, and s
   using copy = copyOfRepository();
   const port = await freePort();
   // A group of its own, to which Ctrl-C goes as it does in a terminal.
-  const dev = spawn(process.execPath, ["--import", "tsx", "scripts/dev.ts", port], {
+  const dev = spawn(process.execPath, ["--import", "tsx", "scripts/contract/dev.ts", port], {
     cwd: copy.folder,
     detached: true,
   });
@@ -86,7 +86,7 @@ test("where its port is taken, npm run dev says so and ends", { timeout: 60_000 
   await using server = await serve(json(200, {}));
   using copy = copyOfRepository();
   const { port } = new URL(server.url);
-  const { exitCode, stdout } = await run(process.execPath, ["--import", "tsx", "scripts/dev.ts", port], {
+  const { exitCode, stdout } = await run(process.execPath, ["--import", "tsx", "scripts/contract/dev.ts", port], {
     cwd: copy.folder,
   });
   expect(stdout).toContain(`Port ${port} is taken`);

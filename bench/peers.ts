@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { contract } from "../prism.js";
+import { contract } from "../scripts/contract/prism.js";
 
 /** The newest of each that runs on the oldest Node that this package supports, 20.19: what follows them needs 22. */
 const OPENAI = "6.49.0";

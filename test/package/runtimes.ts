@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
-import { contract, startPrism } from "./prism.js";
+import { contract, startPrism } from "../../scripts/contract/prism.js";
 import { projectWithTarball } from "./tarball.js";
 
 const NODES = ["20", "22", "24", "26"];

@@ -2,7 +2,7 @@
 // thousand.
 //   npm run bench:memory -- [uploads]
 import { setTimeout as delay } from "node:timers/promises";
-import { cancelUploads, createClient } from "../../src/index.js";
+import { cancelUploads, createClient } from "../src/index.js";
 import { startLoopback } from "./loopback.js";
 
 const FIRST = 1_000;

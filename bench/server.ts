@@ -1,5 +1,5 @@
 // Cancels every Upload at once, and tells its parent where.
-import { serve } from "../../test/support/server.js";
+import { serve } from "../test/support/server.js";
 import { body, headers } from "./answer.js";
 
 const server = await serve((_request, response) => {

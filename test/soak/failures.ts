@@ -2,9 +2,9 @@
 // that each call ends, that each that resolved was cancelled, and that the memory is what it was before.
 //   npm run soak -- [uploads] [seed]
 import { setTimeout as delay } from "node:timers/promises";
-import { type CancelUploadResult, ClientError, cancelUploads, createClient } from "../src/index.js";
-import { endless, lost, stalled } from "../test/support/misbehaviour.js";
-import { json, serve } from "../test/support/server.js";
+import { type CancelUploadResult, ClientError, cancelUploads, createClient } from "../../src/index.js";
+import { endless, lost, stalled } from "../support/misbehaviour.js";
+import { json, serve } from "../support/server.js";
 
 const CONCURRENCY = 50;
 const FAILURE_RATE = 0.3;

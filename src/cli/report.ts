@@ -1,6 +1,6 @@
 import prettyBytes from "pretty-bytes";
-import type { CancelledUpload } from "./cancel-upload.js";
-import { ApiError, ClientError, InvalidResponseError, oneLine, redact } from "./errors.js";
+import type { CancelledUpload } from "../cancel-upload.js";
+import { ApiError, ClientError, InvalidResponseError, oneLine, redact } from "../errors.js";
 import { Progress } from "./progress.js";
 
 interface ReportOptions {

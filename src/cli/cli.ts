@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setFlagsFromString } from "node:v8";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { cancelUploads } from "./cancel-upload.js";
-import { type Client, createClient } from "./client.js";
-import { excerpt } from "./errors.js";
+import manifest from "../../package.json" with { type: "json" };
+import { cancelUploads } from "../cancel-upload.js";
+import { type Client, createClient } from "../client.js";
+import { excerpt } from "../errors.js";
 import { Report } from "./report.js";
 import { Seen } from "./seen.js";
 
@@ -31,8 +31,6 @@ interface Options {
   readonly verbose?: true;
 }
 
-const { version }: { version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-
 const program: Command = new Command("cancel-upload")
   .description("Cancels OpenAI Uploads. The API key is read from OPENAI_API_KEY.")
   .argument("<upload_id...>", `the Uploads to cancel; ${STDIN} reads IDs from standard input, one a line`)
@@ -50,7 +48,7 @@ const program: Command = new Command("cancel-upload")
   .option("--json", "print a JSON object a line: the Upload, or { upload_id, error }")
   .option("--dry-run", "print what would be sent, and send nothing")
   .option("--verbose", "print the stack of each error")
-  .version(version)
+  .version(manifest.version)
   .addHelpText(
     "after",
     `

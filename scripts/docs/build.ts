@@ -1,10 +1,10 @@
 // Writes site/: the docs as one page, and beside it the contract, for download.
 import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { contract } from "./prism.js";
-import { redocly } from "./redocly.js";
+import { contract } from "../contract/prism.js";
+import { redocly } from "../contract/redocly.js";
 
 const page = "site/index.html";
-/** The one thing that Redoc would load, for its "API docs by"; scripts/docs.hbs puts its name there instead. */
+/** The one thing that Redoc would load, for its "API docs by"; scripts/docs/page.hbs puts its name there instead. */
 const LOGO = "https://cdn.redoc.ly/redoc/logo-mini-full.svg";
 
 const { ok, output } = await redocly("build-docs", "cancel-upload", "--inlineBundle", "--output", page);

@@ -1,4 +1,4 @@
-import { cancelledUpload } from "../../test/support/contract.js";
+import { cancelledUpload } from "../test/support/contract.js";
 
 /** What the API answers when it cancelled an Upload: the contract's example, under headers such as it sends. */
 export const body: string = JSON.stringify(cancelledUpload, null, 2);

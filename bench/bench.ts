@@ -1,12 +1,12 @@
 // Compares what one cancel costs with this package, with bare fetch, and with every peer: prints it, and writes it to
 // bench/ as tables, figures and a chart. --quick only tries that all of it still works, and writes nothing.
 import { writeFile } from "node:fs/promises";
-import { chart } from "./bench/chart.js";
-import { startLoopback } from "./bench/loopback.js";
-import { preparePeers } from "./bench/peers.js";
-import { goals, results, tables } from "./bench/report.js";
-import { race } from "./bench/timing.js";
-import { bundleSizes, importTimes, installedSizes, typeCheckTimes } from "./bench/weight.js";
+import { chart } from "./chart.js";
+import { startLoopback } from "./loopback.js";
+import { preparePeers } from "./peers.js";
+import { goals, results, tables } from "./report.js";
+import { race } from "./timing.js";
+import { bundleSizes, importTimes, installedSizes, typeCheckTimes } from "./weight.js";
 
 const quick = process.argv.includes("--quick");
 const effort = quick

@@ -1,13 +1,13 @@
 // Cancels one Upload with the CLI: at the API where there is a key and an Upload is named, else at a mock of the contract.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { contract, startPrism } from "./prism.js";
+import { contract, startPrism } from "../contract/prism.js";
 
 const [uploadId = "upload_abc123"] = process.argv.slice(2);
 
 async function cancel(where: string, env: Record<string, string>): Promise<void> {
   process.stderr.write(`Cancelling ${uploadId} at ${where}\n`);
-  const cli = spawn(process.execPath, ["dist/cli.js", "--json", uploadId], {
+  const cli = spawn(process.execPath, ["--import", "tsx", "src/cli/cli.ts", "--json", uploadId], {
     stdio: "inherit",
     env: { ...process.env, ...env },
   });

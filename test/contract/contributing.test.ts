@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { contract, startPrism } from "../scripts/prism.js";
-import { type Copy, copyOfRepository } from "./support/copy.js";
-import { run } from "./support/run.js";
+import { contract, startPrism } from "../../scripts/contract/prism.js";
+import { type Copy, copyOfRepository } from "../support/copy.js";
+import { run } from "../support/run.js";
 
 const guide = readFileSync("CONTRIBUTING.md", "utf8");
 

@@ -3,8 +3,8 @@
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- upload_…
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { createClient } from "../src/index.js";
-import { contract as contents } from "../test/support/contract.js";
+import { createClient } from "../../src/index.js";
+import { contract as contents } from "../../test/support/contract.js";
 import { contract, startPrism } from "./prism.js";
 
 /** What Prism answers in the API's stead: the request was not sent, or the answer departs, or there was none. */

@@ -4,8 +4,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AxeResults } from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { contract as contractPath } from "../scripts/prism.js";
-import { contract, documentedErrors } from "./support/contract.js";
+import { contract as contractPath } from "../../scripts/contract/prism.js";
+import { contract, documentedErrors } from "../support/contract.js";
 
 const executablePath = process.env["CHROMIUM"] || "/usr/bin/chromium";
 if (!existsSync(executablePath)) {

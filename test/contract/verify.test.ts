@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { cancelledUpload } from "./support/contract.js";
-import { copyOfRepository } from "./support/copy.js";
-import { type Ended, run } from "./support/run.js";
-import { inTurn, json, serve } from "./support/server.js";
+import { cancelledUpload } from "../support/contract.js";
+import { copyOfRepository } from "../support/copy.js";
+import { type Ended, run } from "../support/run.js";
+import { inTurn, json, serve } from "../support/server.js";
 
 function verify(args: string[], env: Record<string, string>, cwd = "."): Promise<Ended> {
-  return run(process.execPath, ["--import", "tsx", "scripts/contract-verify.ts", ...args], { env, cwd });
+  return run(process.execPath, ["--import", "tsx", "scripts/contract/verify.ts", ...args], { env, cwd });
 }
 
 const upload = Object(cancelledUpload);
