@@ -65,6 +65,14 @@ export interface components {
             file?: components["schemas"]["OpenAIFile"] | null;
         };
         /**
+         * CancelledUpload
+         * @description An Upload that was cancelled: no Parts may be added to it.
+         */
+        CancelledUpload: components["schemas"]["Upload"] & {
+            /** @constant */
+            status: "cancelled";
+        };
+        /**
          * OpenAIFile
          * @description A file that is ready for use.
          */
@@ -178,7 +186,7 @@ export interface operations {
                      *       "expires_at": 1719127296
                      *     }
                      */
-                    "application/json": components["schemas"]["Upload"];
+                    "application/json": components["schemas"]["CancelledUpload"];
                 };
             };
             /** @description The Upload can't be cancelled as it is, or the request is malformed. */

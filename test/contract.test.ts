@@ -10,8 +10,10 @@ test("what cancelUpload resolves to is what the contract's schema says", async (
 
   // An OpenAPI 3.1 document is no JSON Schema, but its schemas are.
   const ajv = new Ajv2020({ strict: false, validateSchema: false, formats: { unixtime: true } });
-  const isUpload = ajv.addSchema(contract, "contract").compile({ $ref: "contract#/components/schemas/Upload" });
-  expect(isUpload(upload), ajv.errorsText(isUpload.errors)).toBe(true);
+  const isCancelledUpload = ajv
+    .addSchema(contract, "contract")
+    .compile({ $ref: "contract#/components/schemas/CancelledUpload" });
+  expect(isCancelledUpload(upload), ajv.errorsText(isCancelledUpload.errors)).toBe(true);
   expect(upload).toEqual(cancelledUpload);
 });
 
@@ -26,6 +28,16 @@ test("the client calls the contract's first server unless it is told another", a
   });
   await cancelUpload(client, "upload_abc123");
   expect(urls).toEqual([`${contract.servers[0]?.url}/uploads/upload_abc123/cancel`]);
+});
+
+test("whatever answer the mock makes up, the Upload is cancelled", async () => {
+  const headers = { authorization: "Bearer sk-test", prefer: "dynamic=true" };
+  const statuses = new Set<unknown>();
+  for (let time = 0; time < 20; time++) {
+    const response = await fetch(`${inject("prismUrl")}/uploads/upload_abc123/cancel`, { method: "POST", headers });
+    statuses.add(Object(await response.json()).status);
+  }
+  expect([...statuses]).toEqual(["cancelled"]);
 });
 
 test("the mock refuses a request that departs from the contract", async () => {
