@@ -1,33 +1,44 @@
 import createOpenapiClient, {
-  type HeadersOptions,
   mergeHeaders,
   type Client as OpenapiClient,
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
-import { type Call, check, newCall } from "./errors.js";
+import { check } from "./check.js";
+import { type Call, newCall } from "./errors.js";
+import { hasCredential } from "./redact.js";
+import type { RequestParts } from "./request-parts.js";
 import {
+  type Answer,
   checkRetryOptions,
-  RequestParts,
-  type ResilientFetchOptions,
   type RetryOptions,
+  type Run,
   resilientFetch,
+  unread,
 } from "./resilient-fetch.js";
-import type { Pace } from "./waiting.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 
-/** openapi-fetch's client for the contract's paths. */
-export type Client = OpenapiClient<paths>;
+/** Under it a client carries its transport, so that copies of the client, and proxies, have it too. */
+export const transport: unique symbol = Symbol("transport");
+
+/** openapi-fetch's client for the contract's paths, with retries, time-outs and the key. */
+export interface Client extends OpenapiClient<paths> {
+  /** What makes it ours: a client of another make does not compile where this one is wanted. */
+  readonly [transport]: Transport;
+}
+
+/** The options of a Request that a client sets for all its calls. */
+type RequestOptions = Omit<OpenapiClientOptions, "body" | "method" | "pathSerializer" | "redirect" | "window">;
 
 /** openapi-fetch's options, and those of the OpenAI API. */
 export interface ClientOptions
-  extends Omit<OpenapiClientOptions, "baseUrl" | "pathSerializer" | "redirect">,
+  extends Readonly<OrUndefined<Omit<RequestOptions, "baseUrl" | "fetch" | "headers" | "signal">>>,
     RetryOptions {
   /**
-   * The API key, or a function that is asked for it before each attempt.
-   * Default: the environment's `OPENAI_API_KEY`. Not needed where `headers` has an `authorization` or `api-key`.
+   * The API key, or a function that is asked for it before each attempt. Whitespace around it is ignored.
+   * Default: the environment's `OPENAI_API_KEY`. Not needed if `headers` has an `authorization`, `api-key` or `x-api-key`.
    */
   readonly apiKey?: string | (() => string | Promise<string>) | undefined;
   /** Default: the environment's `OPENAI_BASE_URL`, else the contract's first server, `https://api.openai.com/v1`. */
@@ -36,6 +47,15 @@ export interface ClientOptions
   readonly organization?: string | undefined;
   /** The `OpenAI-Project` header. Default: the environment's `OPENAI_PROJECT_ID`. */
   readonly project?: string | undefined;
+  /**
+   * Sends the requests. It is called once for each attempt, with one argument: a Request whose headers have the key, whose
+   * `redirect` is `manual`, and whose signal aborts when the time is up. Default: the platform's `fetch`.
+   */
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
+  /** Headers for each request. An `authorization`, `api-key` or `x-api-key` takes the place of the API key. */
+  readonly headers?: OpenapiClientOptions["headers"] | undefined;
+  /** Gives up every call of the client, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What one call may set for itself, over the client's own. */
@@ -43,148 +63,127 @@ export interface CallOptions extends RetryOptions {
   /** Gives the call up; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Headers for this call, over the client's. */
-  readonly headers?: ClientOptions["headers"] | undefined;
+  readonly headers?: ClientOptions["headers"];
 }
 
-interface Transport {
-  readonly fetch: (
-    request: Request | RequestParts,
-    call: Call,
-    options?: CallOptions,
-    pace?: Pace,
-  ) => Promise<Response>;
-  /** What openapi-fetch makes a request of. */
-  Request: typeof Request;
+/** What sends the requests of a client. */
+export interface Transport {
+  readonly send: (request: Request | RequestParts, call: Call, options: CallOptions, run?: Run) => Promise<Answer>;
+  /** Those that give a call up. */
+  readonly signals: (options: CallOptions) => AbortSignal[];
+  /** Whether somebody else looks at the requests and responses. */
+  readonly isObserved: () => boolean;
 }
 
-const transports = new WeakMap<Client, Transport>();
-
-/** openapi-fetch's options for a call; it answers with text then. */
-interface CallInit {
-  readonly headers: HeadersOptions;
-  readonly Request: typeof Request;
-  readonly fetch: (request: Request) => Promise<Response>;
-  readonly parseAs: "text";
-}
-
-/** @throws TypeError where the client is none, or an option can't be used. */
-export function initOf(client: Client, call: Call, options: CallOptions = {}, pace?: Pace): CallInit {
-  const transport = transports.get(client);
-  check(transport !== undefined, "client", "made by createClient()");
-  checkRetryOptions(options);
-  return {
-    headers: options.headers ? checkedHeaders(options.headers) : {},
-    Request: transport.Request,
-    // Takes the signal too: each Request would leave a listener on it until it is garbage collected.
-    fetch: (request) => transport.fetch(request, call, options, pace),
-    parseAs: "text",
-  };
-}
+type OrUndefined<Options> = { [Name in keyof Options]: Options[Name] | undefined };
 
 /**
  * An openapi-fetch client of the OpenAI API that adds the key, and tries again what may pass.
  *
- * @throws TypeError where an option can't be used; it never shows the key.
+ * @throws TypeError if an option can't be used; it never shows the key.
  * @example
  * const client = createClient();
  * const upload = await cancelUpload(client, "upload_abc123");
  */
 export function createClient(options: ClientOptions = {}): Client {
-  const {
-    apiKey = fromEnvironment("OPENAI_API_KEY"),
-    baseUrl = fromEnvironment("OPENAI_BASE_URL") ?? DEFAULT_BASE_URL,
-    organization = fromEnvironment("OPENAI_ORG_ID"),
-    project = fromEnvironment("OPENAI_PROJECT_ID"),
-    maxRetries,
-    timeout,
-    headers,
-    signal,
-    fetch,
-    requestInitExt,
-    ...openapiOptions
-  } = options;
-  const isUrl = /^https?:\/\/[^@?#]+$/i.test(baseUrl) && URL.canParse(baseUrl);
-  check(isUrl, "baseUrl", "an http(s) URL without user, query or fragment");
-  if (typeof apiKey !== "function") checkToken("apiKey", apiKey);
-  checkToken("organization", organization);
-  checkToken("project", project);
+  const { apiKey, baseUrl, organization, project, maxRetries, timeout, headers, signal, fetch, ...rest } = options;
+  const { requestInitExt, ...openapiOptions } = withoutUndefined(rest);
+  const key = typeof apiKey === "function" ? apiKey : token("apiKey", apiKey, "OPENAI_API_KEY");
+  const ownHeaders = {
+    "OpenAI-Organization": token("organization", organization, "OPENAI_ORG_ID"),
+    "OpenAI-Project": token("project", project, "OPENAI_PROJECT_ID"),
+  };
   checkRetryOptions(options);
-  new Request(baseUrl, { ...openapiOptions, ...requestInitExt }); // Throws where an option is none of a Request's.
+  const url = checkUrl(baseUrl);
+  new Request(url, { ...openapiOptions, ...requestInitExt }); // Throws if an option is none of a Request's.
 
-  const send = (request: Request | RequestParts, signal: AbortSignal) => {
-    const [input, parts] = request instanceof RequestParts ? [request.url, request.init] : [request, {}];
-    // The key must not travel: a redirect is never followed, whatever the Request says.
-    // By Object.assign: a spread of what openapi-fetch put together takes 2 µs longer, of 45 for a call.
-    const init = Object.assign({}, parts, requestInitExt, { redirect: "manual", signal } as const);
-    // A `fetch` made for openapi-fetch looks at nothing but the Request.
+  /** The request's own and the key, in a copy: a middleware may see the request's, but never the key. */
+  const withKey = async (request: Request | RequestParts): Promise<Headers> => {
+    const headers = new Headers(request.headers);
+    if (!hasCredential(headers)) {
+      const given = typeof key === "function" ? token("apiKey", await key()) : key;
+      check(given !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
+      headers.set("authorization", `Bearer ${given}`);
+    }
+    return headers;
+  };
+  const fetchOnce = (request: Request | RequestParts, headers: Headers, signal: AbortSignal): Promise<Response> => {
+    const isMade = request instanceof Request;
+    const input = isMade ? request.clone() : request.url; // A body can be sent only once.
+    // The key must not travel: a redirect is never followed, whatever the request says.
+    const own = { headers, signal, redirect: "manual" } as const;
+    const init: RequestInit = Object.assign({}, isMade ? undefined : request.init, requestInitExt, own);
     return fetch ? fetch(new Request(input, init)) : globalThis.fetch(input, init);
   };
 
-  const transport: Transport = {
-    fetch: (request, call, own = {}, pace) => {
-      const { headers } = request;
-      let prepare: ResilientFetchOptions["prepare"];
-      // Gateways and Azure want credentials of their own, which take the place of the API key.
-      if (!headers.has("authorization") && !headers.has("api-key")) {
-        if (typeof apiKey === "function") {
-          prepare = async (signal) => {
-            const key = await apiKey();
-            signal.throwIfAborted(); // The next attempt may have its own by now.
-            authorize(headers, key);
-          };
-        } else authorize(headers, apiKey);
-      }
-      return resilientFetch(request, {
+  let isObserved = openapiOptions.Request !== undefined;
+  const signals = (own: CallOptions) => [signal, own.signal].filter((one) => one != null);
+  const send: Transport["send"] = async (request, call, own, run) => {
+    try {
+      return await resilientFetch({
         call,
-        pace,
-        prepare,
-        fetch: send,
-        signals: [signal, own.signal],
+        run,
+        headers: () => withKey(request),
+        fetch: (headers, signal) => fetchOnce(request, headers, signal),
+        // A middleware may have given it another signal.
+        signals: request instanceof Request ? [...signals(own), request.signal] : signals(own),
         maxRetries: own.maxRetries ?? maxRetries,
         timeout: own.timeout ?? timeout,
       });
-    },
-    // All that openapi-fetch does with a Request is to hand it to its middleware, and to `fetch`.
-    Request: options.Request ?? (RequestParts as unknown as typeof Request),
+    } catch (reason) {
+      // openapi-fetch takes a falsy reason for none.
+      throw reason || new Error(`${call.name} stopped, for no other reason than ${reason}`);
+    }
   };
 
   const client = createOpenapiClient<paths>({
     ...openapiOptions,
-    baseUrl,
-    headers: mergeHeaders({ "OpenAI-Organization": organization, "OpenAI-Project": project }, checkedHeaders(headers)),
+    baseUrl: url,
+    headers: mergeHeaders(ownHeaders, checkHeaders(headers)),
     pathSerializer: serializePath,
-    fetch: (request) => transport.fetch(request, newCall(`${request.method} ${request.url}`)),
+    fetch: async (request) => unread(await send(request, newCall(`${request.method} ${request.url}`), {})),
   });
-  const { use } = client;
-  client.use = (...middlewares) => {
-    transport.Request = options.Request ?? Request;
-    use(...middlewares);
+  return {
+    ...client,
+    use(...middlewares) {
+      isObserved = true;
+      client.use(...middlewares);
+    },
+    [transport]: { send, signals, isObserved: () => isObserved },
   };
-  transports.set(client, transport);
-  return client;
 }
 
-/** The headers as openapi-fetch can use them. */
-function checkedHeaders(headers: HeadersOptions = {}): HeadersOptions {
+/**
+ * The headers as openapi-fetch can use them.
+ *
+ * @throws TypeError which doesn't show them: one may be a key.
+ */
+export function checkHeaders(headers: ClientOptions["headers"] = {}): NonNullable<ClientOptions["headers"]> {
   try {
-    const checked = Array.isArray(headers) ? new Headers(headers) : headers;
-    mergeHeaders(checked);
-    return checked;
+    // They may be the Headers of another library; openapi-fetch knows only the platform's.
+    const known = Symbol.iterator in headers ? new Headers([...headers]) : headers;
+    mergeHeaders(known);
+    return known;
   } catch {
-    // The platform's error shows the value, which may be a key.
     throw new TypeError("headers must be what HTTP can carry");
   }
 }
 
-function authorize(headers: Headers, key: string | undefined): void {
-  check(key !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
-  checkToken("apiKey", key);
-  headers.set("authorization", `Bearer ${key}`);
+/** What a header can carry, without the whitespace around it: a key file ends in a newline. */
+function token(name: string, option: string | undefined, variable?: string): string | undefined {
+  const value = option === undefined && variable ? fromEnvironment(variable) : option;
+  if (value === undefined) return undefined;
+  const trimmed = typeof value === "string" ? value.trim() : "";
+  check(/^[!-~]+$/.test(trimmed), option === undefined && variable ? variable : name, "visible ASCII characters");
+  return trimmed;
 }
 
-function checkToken(name: string, token: string | undefined): void {
-  const isToken = token === undefined || (typeof token === "string" && /^[!-~]+$/.test(token));
-  check(isToken, name, "visible ASCII characters");
+function checkUrl(option: string | undefined): string {
+  const variable = "OPENAI_BASE_URL";
+  const url = option ?? fromEnvironment(variable) ?? DEFAULT_BASE_URL;
+  const isUrl = /^https?:\/\/[^@?#]+$/i.test(url) && URL.canParse(url);
+  check(isUrl, option === undefined ? variable : "baseUrl", "an http(s) URL without user, query or fragment");
+  return url;
 }
 
 /** Of values in the path only those that stay where they are: URLs resolve `.` and `..` away. */
@@ -197,11 +196,23 @@ function serializePath(pathname: string, pathParams: Record<string, unknown>): s
   });
 }
 
-/** Undefined where the variable is empty too, and where there is no environment or no permission to read it. */
+/** Undefined if the variable is empty, or if there is no environment or no permission to read it. */
 function fromEnvironment(name: string): string | undefined {
   try {
     return globalThis.process?.env?.[name]?.trim() || undefined;
   } catch {
     return undefined;
   }
+}
+
+type Defined<Options> = { [Name in keyof Options]?: NonNullable<Options[Name]> };
+
+/** openapi-fetch's options may be left out, but not be undefined. */
+function withoutUndefined<Options extends object>(options: Options): Defined<Options> {
+  const defined: Defined<Options> = {};
+  for (const name in options) {
+    const value = options[name];
+    if (value != null) defined[name] = value;
+  }
+  return defined;
 }

@@ -1,15 +1,14 @@
+export type { FetchResponse, Middleware } from "openapi-fetch";
 export type { components, operations, paths } from "../generated/openapi.js";
 export {
   type CancelledUpload,
   type CancelUploadOptions,
-  type CancelUploadResult,
-  type CancelUploadsOptions,
   cancelUpload,
-  cancelUploads,
   type OpenAIFile,
   type Upload,
 } from "./cancel-upload.js";
-export { type Client, type ClientOptions, createClient } from "./client.js";
+export { type CancelUploadResult, type CancelUploadsOptions, cancelUploads } from "./cancel-uploads.js";
+export { type CallOptions, type Client, type ClientOptions, createClient } from "./client.js";
 export {
   ApiError,
   ClientError,

@@ -1,5 +1,9 @@
-import { type Call, ConnectionError, check, InvalidResponseError, TimeoutError } from "./errors.js";
-import { bounded, type Pace, sleep } from "./waiting.js";
+import { check } from "./check.js";
+import { type Call, ConnectionError, InvalidResponseError, secretsOf, TimeoutError } from "./errors.js";
+import { printable, redact } from "./redact.js";
+import { retryAfter } from "./retry-after.js";
+import { excerpt } from "./text.js";
+import { bounded, sleep } from "./waiting.js";
 
 const DEFAULT_MAX_RETRIES = 2;
 /** In ms. */
@@ -11,13 +15,15 @@ const MAX_DELAY = 8_000;
 /** … less up to this share at random, so that clients which failed together don't come back together. */
 const JITTER = 0.25;
 /** The longest wait that a server may ask for, in ms; a longer one is the caller's to decide on. */
-const MAX_RETRY_AFTER = 60_000;
+export const MAX_RETRY_AFTER = 60_000;
 /** The most that is read of a body, in bytes. */
 const MAX_BODY_SIZE = 1024 * 1024;
 /** The most that an option can be: the longest time that a timer can keep, in ms. */
 const MAX_OPTION = 2 ** 31 - 1;
 /** The statuses below 500 that may pass: request time-out, conflict, too many requests. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
+/** The statuses of which a Response can have no body, not even an empty one. */
+const NULL_BODY_STATUSES: readonly number[] = [204, 205, 304];
 
 /** How long to go on. */
 export interface RetryOptions {
@@ -30,112 +36,110 @@ export interface RetryOptions {
   readonly timeout?: number | undefined;
 }
 
-/**
- * What a Request would be made of, where nobody but `fetch` gets to see it: to make one, and a Response that can be read
- * once more, takes a quarter of the client's time for a call.
- */
-export class RequestParts {
-  readonly url: string;
-  readonly init: RequestInit & { readonly headers: Headers };
-  readonly signal = null;
-  readonly body = null;
-
-  constructor(url: string, init: RequestParts["init"]) {
-    this.url = url;
-    this.init = init;
-  }
-
-  get headers(): Headers {
-    return this.init.headers;
-  }
+/** What a call heeds if it is one of many. */
+export interface Run {
+  /** Resolves when the next attempt may be sent, or nothing more is; rejects as soon as one of the signals aborts. */
+  readonly ready: (signals: readonly AbortSignal[]) => Promise<void>;
+  /** Once it aborts, nothing more is sent: neither a first attempt nor another. What is in flight ends as it would. */
+  readonly noMore: AbortSignal;
+  /** Told how each attempt failed, and in how many ms the next one follows; undefined if none does. */
+  readonly failed: (call: Call, failure: Answer | ConnectionError, wait: number | undefined) => void;
 }
 
 export interface ResilientFetchOptions extends RetryOptions {
-  readonly fetch: (request: Request | RequestParts, signal: AbortSignal) => Promise<Response>;
-  /** Makes the request ready for the attempt that follows. */
-  readonly prepare?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Gives the call up, as the request's own signal does. */
-  readonly signals: readonly (AbortSignal | null | undefined)[];
-  /** What the call is known as, and where its attempts are counted. */
+  /** The headers of the attempt that follows. */
+  readonly headers: () => Headers | Promise<Headers>;
+  /** Sends one attempt. */
+  readonly fetch: (headers: Headers, signal: AbortSignal) => Promise<Response>;
+  /** Each gives the call up. */
+  readonly signals: readonly AbortSignal[];
   readonly call: Call;
-  readonly pace?: Pace | undefined;
+  readonly run?: Run | undefined;
 }
 
-/** @throws TypeError where an option makes no sense. */
+/** A response, and its body, which has been read. */
+export interface Answer {
+  readonly response: Response;
+  readonly text: string;
+}
+
+/** @throws TypeError if an option makes no sense. */
 export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions): void {
-  checkCount("maxRetries", maxRetries);
-  checkCount("timeout", timeout);
-}
-
-function checkCount(name: string, value: number): void {
-  check(Number.isInteger(value) && value >= 0 && value <= MAX_OPTION, name, `a whole number from 0 to ${MAX_OPTION}`);
-}
-
-/**
- * A fetch that tries again what may pass, bounds how long an attempt takes and how much of a body it reads, and
- * follows no redirect. The response is read to its end, as text, so that a body cut short is tried again too.
- *
- * @throws ConnectionError, TimeoutError, InvalidResponseError, what `prepare` throws, or the reason of an abort.
- */
-export async function resilientFetch(
-  request: Request | RequestParts,
-  options: ResilientFetchOptions,
-): Promise<Response> {
-  const { call, pace, maxRetries = DEFAULT_MAX_RETRIES, timeout = DEFAULT_TIMEOUT } = options;
-  const signals = [request.signal, ...options.signals].filter((signal) => signal != null);
-  const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
-  call.headers = request.headers;
-
-  for (let retries = 0; ; retries += 1) {
-    let wait: number | null = null;
-    await pace?.ready(signals);
-    try {
-      const response = await bounded(signals, (signal) => attempt(request, options, signal), timeout, timeIsUp);
-      if (response.ok) return response;
-      wait = retryAfter(response.headers);
-      if ((wait ?? 0) > MAX_RETRY_AFTER) return response;
-      if (response.status === 429) pace?.hold(wait ?? 0);
-      if (retries === maxRetries || !isRetryable(response)) return response;
-    } catch (error) {
-      if (retries === maxRetries || !(error instanceof ConnectionError)) throw error;
-    }
-    await sleep(wait ?? backoff(retries), signals);
+  for (const [name, value] of Object.entries({ maxRetries, timeout })) {
+    const isCount = Number.isInteger(value) && value >= 0 && value <= MAX_OPTION;
+    check(isCount, name, `a whole number from 0 to ${MAX_OPTION}`);
   }
 }
 
-async function attempt(
-  request: Request | RequestParts,
-  { fetch, prepare, call }: ResilientFetchOptions,
-  signal: AbortSignal,
-): Promise<Response> {
-  if (prepare) await prepare(signal);
+/**
+ * A fetch that tries again what may pass, bounds how long an attempt takes and how much of a body it reads, and follows
+ * no redirect. The body is read to its end, so that one cut short is tried again too.
+ *
+ * @returns The last answer, which may be a refusal.
+ * @throws ConnectionError, TimeoutError, InvalidResponseError, what `headers` throws, or the reason of an abort.
+ */
+export async function resilientFetch(options: ResilientFetchOptions): Promise<Answer> {
+  const { call, run, signals, maxRetries = DEFAULT_MAX_RETRIES } = options;
+  let outcome: Answer | ConnectionError | undefined;
+
+  for (let retries = 0; ; retries += 1) {
+    if (run) await run.ready(signals);
+    if (run?.noMore.aborted) break;
+
+    outcome = await attempt(options);
+    if ("response" in outcome && outcome.response.ok) break;
+
+    const wait = retries < maxRetries ? waitAfter(outcome, retries) : undefined;
+    run?.failed(call, outcome, wait);
+    if (wait === undefined) break;
+    await sleep(wait, signals, run?.noMore);
+  }
+
+  if (outcome === undefined) throw run?.noMore.reason;
+  if ("response" in outcome) return outcome;
+  throw outcome;
+}
+
+/** One attempt. What may pass is returned even if it is an error. */
+async function attempt(options: ResilientFetchOptions): Promise<Answer | ConnectionError> {
+  const { call, signals, timeout = DEFAULT_TIMEOUT } = options;
+  const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
+  try {
+    return await bounded(signals, (signal) => exchange(options, signal), timeout, timeIsUp);
+  } catch (error) {
+    for (const signal of signals) signal.throwIfAborted();
+    if (error instanceof ConnectionError) return error;
+    throw error;
+  }
+}
+
+async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Promise<Answer> {
+  const { call, fetch } = options;
+  const sent = await options.headers();
   signal.throwIfAborted();
-  call.attempts += 1;
+  call.sent.push(sent);
 
   let response: Response;
   let body: Body;
   try {
-    // A body can be sent only once.
-    response = await fetch(request.body ? request.clone() : request, signal);
+    response = await fetch(sent, signal);
     body = await read(response, signal);
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = printable(secretsOf(call), thrown);
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
   }
   signal.throwIfAborted(); // What comes too late is no answer.
   call.answers += 1;
 
-  const { text, isWhole } = body;
-  const { ok, status, headers } = response;
-  const refuse = (what: string) => new InvalidResponseError(call, response, text, () => what);
-  if (isRedirect(response)) throw refuse(`redirect to ${headers.get("location") ?? "nowhere"}, refused`);
-  if (status < 200 || status > 599) throw refuse("no HTTP status");
-  if (!isWhole && ok) throw refuse("with a body over 1 MiB");
-
-  // As if it had not been read yet; openapi-fetch asks no more of it than these.
-  if (request instanceof RequestParts) return { ok, status, headers, text: async () => text } as Response;
-  return Object.defineProperty(new Response(response.body && text, { status, headers }), "url", {
-    value: response.url,
-  });
+  // A key that lies across the limit can't be recognised by its first half, so only what is far from it is kept.
+  const text = body.isWhole ? body.text : redact(secretsOf(call), body.text).slice(0, MAX_BODY_SIZE / 2);
+  const refuse = (problem: string) => new InvalidResponseError(call, response, text, () => problem);
+  const { status, ok, headers } = response;
+  if (isRedirect(response))
+    throw refuse(`redirect to ${excerpt(redact(secretsOf(call), headers.get("location")))}, refused`);
+  if (!(status >= 200 && status <= 599)) throw refuse("is no HTTP status");
+  if (!body.isWhole && ok) throw refuse("with a body over 1 MiB");
+  return { text, response: response instanceof Response ? response : unread({ response, text }) };
 }
 
 interface Body {
@@ -143,22 +147,31 @@ interface Body {
   readonly isWhole: boolean;
 }
 
-const decoder = new TextDecoder();
-
 async function read(response: Response, signal: AbortSignal): Promise<Body> {
-  const reader = response.body?.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  // A `fetch` of the caller's own may answer with another kind of stream, or with none.
+  if (typeof response.body?.getReader !== "function") {
+    const text = await response.text();
+    return { text: text.slice(0, MAX_BODY_SIZE), isWhole: text.length <= MAX_BODY_SIZE };
+  }
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
   let left = isRedirect(response) ? -1 : MAX_BODY_SIZE;
   while (left >= 0 && !signal.aborted) {
-    const { value: chunk } = (await reader?.read()) ?? {};
-    if (!chunk) break;
-    chunks.push(chunk);
+    const { value: chunk } = await reader.read();
+    if (!chunk) return { text: text + decoder.decode(), isWhole: true };
+    text += decoder.decode(chunk, { stream: true });
     left -= chunk.byteLength;
   }
-  const isWhole = left >= 0;
-  if (!isWhole || signal.aborted) reader?.cancel().catch(() => {}); // How the rest ends doesn't matter.
-  // Most are of one chunk, which needs no Blob to put it together.
-  return { text: chunks.length > 1 ? await new Blob(chunks).text() : decoder.decode(chunks[0]), isWhole };
+  reader.cancel().catch(() => {}); // How the rest ends doesn't matter.
+  return { text, isWhole: false };
+}
+
+/** The response as if it had not been read yet. */
+export function unread({ response, text }: Answer): Response {
+  const { status, headers, url } = response;
+  const body = NULL_BODY_STATUSES.includes(status) ? null : text;
+  return Object.defineProperty(new Response(body, { status, headers: [...(headers ?? [])] }), "url", { value: url });
 }
 
 /** A browser hides what a redirect was, and a `fetch` of the caller's own may have followed it. */
@@ -166,32 +179,23 @@ function isRedirect({ type, redirected, status }: Response): boolean {
   return type === "opaqueredirect" || redirected || (status >= 300 && status < 400);
 }
 
+/** In how many ms to try again; undefined if not at all. */
+function waitAfter(outcome: Answer | ConnectionError, retries: number): number | undefined {
+  const backoff = Math.min(FIRST_DELAY * 2 ** retries, MAX_DELAY) * (1 - JITTER * Math.random());
+  if (outcome instanceof ConnectionError) return backoff;
+  const wait = retryAfter(outcome.response.headers) ?? backoff;
+  return isRetryable(outcome.response) && wait <= MAX_RETRY_AFTER ? wait : undefined;
+}
+
 function isRetryable({ status, headers }: Response): boolean {
-  const told = headers.get("x-should-retry")?.trim();
-  if (told === "true" || told === "false") return told === "true";
+  const shouldRetry = headers.get("x-should-retry")?.trim();
+  if (shouldRetry === "true" || shouldRetry === "false") return shouldRetry === "true";
   return status >= 500 || RETRYABLE_STATUSES.includes(status);
-}
-
-/** How long the server asks to wait, in ms; null where it doesn't say, or nothing that makes sense. */
-export function retryAfter(headers: Headers): number | null {
-  const after = headers.get("retry-after")?.trim();
-  const date = after?.endsWith("GMT") ? Date.parse(after) : Number.NaN;
-  const waits = [decimal(headers.get("retry-after-ms")?.trim()), decimal(after) * 1000, date - Date.now()];
-  return waits.find((ms) => ms >= 0) ?? null;
-}
-
-function decimal(text = ""): number {
-  return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-}
-
-function backoff(retries: number): number {
-  return Math.min(FIRST_DELAY * 2 ** retries, MAX_DELAY) * (1 - JITTER * Math.random());
 }
 
 /** What went wrong: fetch's own error says "fetch failed", and only its cause says why. */
 function reasonOf(error: unknown): string {
   const cause: unknown = Object(error).cause ?? error;
   const { message, code }: Record<string, unknown> = Object(cause);
-  const isText = (text: unknown): text is string => typeof text === "string" && text !== "";
-  return [message, code, cause].find(isText) ?? "connection lost";
+  return excerpt([message, code, cause].find((text) => typeof text === "string" && text !== "") ?? "connection lost");
 }

@@ -2,7 +2,7 @@
  * Settles as `run` does, but rejects as soon as one of the signals aborts (with its reason) or the time is up (with
  * `timeIsUp`); the signal that `run` is given aborts then. No timer and no listener outlives it.
  *
- * @param ms How long at the most; 0 for no limit.
+ * @param ms How long at most; 0 for no limit.
  */
 export function bounded<T>(
   signals: readonly AbortSignal[],
@@ -38,19 +38,24 @@ export function bounded<T>(
   });
 }
 
-/** Waits, but rejects as soon as one of the signals aborts. */
-export function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
-  return bounded(
-    signals,
-    (signal) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        signal.onabort = () => clearTimeout(timer);
-      }),
-  );
+/** Waits so many ms, or until `cutShort` aborts; rejects as soon as one of the signals aborts. */
+export function sleep(ms: number, signals: readonly AbortSignal[], cutShort?: AbortSignal): Promise<void> {
+  return bounded(signals, async (signal) => {
+    if (cutShort?.aborted) return;
+    await new Promise<void>((resolve) => {
+      const unsubscribe = cutShort && subscribe(cutShort, () => end());
+      const end = () => {
+        clearTimeout(timer);
+        unsubscribe?.();
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.onabort = end;
+    });
+  });
 }
 
-/** What calls that share a limit have in common: where the server asks one of them to wait, all wait. */
+/** What calls that share a rate limit have in common: if the server asks one of them to wait, all wait. */
 export class Pace {
   /** No request is sent before this time, of `performance.now()`. */
   #notBefore = 0;
@@ -60,14 +65,18 @@ export class Pace {
     this.#notBefore = Math.max(this.#notBefore, performance.now() + ms);
   }
 
-  /** Resolves when a request may be sent, or rejects when one of the signals aborts. */
-  async ready(signals: readonly AbortSignal[]): Promise<void> {
-    // Looks again after each wait: another call may have been asked to wait longer meanwhile.
-    for (let ms = this.#wait(); ms > 0; ms = this.#wait()) await sleep(ms, signals);
+  /** How many ms until a request may be sent; 0 if it may be now. */
+  get remaining(): number {
+    return Math.max(this.#notBefore - performance.now(), 0);
   }
 
-  #wait(): number {
-    return this.#notBefore - performance.now();
+  /** Resolves when a request may be sent, or when `cutShort` aborts; rejects when one of the signals aborts. */
+  async ready(signals: readonly AbortSignal[], cutShort?: AbortSignal): Promise<void> {
+    // Again after a wait only if another call was asked to wait longer meanwhile: a clock may stand still.
+    for (let waited = 0; waited !== this.#notBefore && this.remaining > 0 && !cutShort?.aborted; ) {
+      waited = this.#notBefore;
+      await sleep(Math.ceil(this.remaining) + 1, signals, cutShort); // A timer may be up to 1 ms early.
+    }
   }
 }
 

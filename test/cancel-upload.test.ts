@@ -2,7 +2,7 @@ import { describe, expect, inject, test } from "vitest";
 import { ApiError, cancelUpload, createClient, InvalidResponseError } from "../src/index.js";
 import { cancelledUpload, documentedErrors } from "./support/contract.js";
 import { rejection } from "./support/rejection.js";
-import { json, serve } from "./support/server.js";
+import { cancelling, json, serve } from "./support/server.js";
 
 const prism = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
 
@@ -101,7 +101,7 @@ describe("an id that would change the path is a TypeError, and nothing is sent",
 test.for(["a/b", "../models", "%2e%2e", "a?b#c", "a\\b", "ü 💥", "{upload_id}", "$&"])(
   "the id %j is one segment of the path",
   async (uploadId) => {
-    await using server = await serve(json(200, cancelledUpload));
+    await using server = await serve(cancelling);
     await cancelUpload(createClient({ baseUrl: server.url, apiKey: "sk-test" }), uploadId);
     expect(server.requests.map(({ method, url }) => [method, url])).toEqual([
       ["POST", `/v1/uploads/${encodeURIComponent(uploadId)}/cancel`],
@@ -114,4 +114,32 @@ test("an abort rejects with the signal's own reason", async () => {
   await using server = await serve(() => controller.abort("enough"));
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   expect(await rejection(cancelUpload(client, "upload_abc123", { signal: controller.signal }))).toBe("enough");
+});
+
+test("an answer about another Upload is an InvalidResponseError that names both", async () => {
+  await using server = await serve(json(200, { id: "upload_other", object: "upload", status: "cancelled" }));
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(error).toBeInstanceOf(InvalidResponseError);
+  expect(error).toMatchObject({ status: 200, attempts: 1 });
+  expect(String(error)).toMatch(
+    /^InvalidResponseError: Cancelling upload_abc123 failed: 200 with no cancelled Upload upload_abc123: .*upload_other/,
+  );
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a middleware that reads the body without a clone is told so by an InvalidResponseError", async () => {
+  await using server = await serve(cancelling);
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  client.use({ onResponse: async ({ response }) => void (await response.text()) });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(error).toBeInstanceOf(InvalidResponseError);
+  expect(String(error)).toContain("a middleware has read the body; it should read that of response.clone()");
+});
+
+test("the Response that a middleware gives in place of the API's is the one that counts", async () => {
+  await using server = await serve(cancelling);
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  client.use({ onResponse: ({ request }) => Response.json({ id: request.url.split("/").at(-2), status: "pending" }) });
+  expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({ body: { status: "pending" } });
 });

@@ -329,11 +329,11 @@ test("standard error that can't be written keeps nothing from being done and rep
 });
 
 test("the key is not shown where a success repeats it", async () => {
-  const upload = { id: key, object: "upload", filename: `Bearer ${key}`, status: "cancelled" };
+  const upload = { id: "upload_1", object: "upload", filename: `Bearer ${key}`, status: "cancelled", echo: key };
   await using server = await serve(json(200, upload));
   expect((await cancelUpload(server.url, ["upload_1"])).stdout).toBe("cancelled  upload_1  Bearer ***\n");
   const { stdout } = await cancelUpload(server.url, ["--json", "upload_1"]);
-  expect(JSON.parse(stdout)).toEqual({ ...upload, id: "***", filename: "Bearer ***" });
+  expect(JSON.parse(stdout)).toEqual({ ...upload, echo: "***", filename: "Bearer ***" });
 });
 
 test("a short key doesn't hide the words that it is part of", async () => {

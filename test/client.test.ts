@@ -1,7 +1,10 @@
+import { Readable } from "node:stream";
 import { inspect } from "node:util";
+import createOpenapiClient from "openapi-fetch";
 import { describe, expect, inject, test, vi } from "vitest";
-import { cancelUpload, createClient } from "../src/index.js";
+import { type Client, type ClientOptions, cancelUpload, createClient } from "../src/index.js";
 import { cancelledUpload } from "./support/contract.js";
+import { rejection } from "./support/rejection.js";
 import { json, serve } from "./support/server.js";
 
 test("a plain POST is openapi-fetch's own, with the key added", async () => {
@@ -92,7 +95,7 @@ test("without a key nothing is sent, and the error names OPENAI_API_KEY", async 
   expect(server.requests).toHaveLength(0);
 });
 
-test.for([null, 123, true, ["sk-test"]])("%j as a key is a TypeError, and nothing is sent", async (key) => {
+test.for([[null], [123], [true], [["sk-test"]]])("%j as a key is a TypeError, and nothing is sent", async ([key]) => {
   await using server = await serve(json(200, cancelledUpload));
   expect(() => Reflect.apply(createClient, undefined, [{ apiKey: key }])).toThrow(TypeError);
   const client = Reflect.apply(createClient, undefined, [{ baseUrl: server.url, apiKey: () => key }]);
@@ -101,19 +104,16 @@ test.for([null, 123, true, ["sk-test"]])("%j as a key is a TypeError, and nothin
 });
 
 describe("a key that no header can carry is a TypeError that doesn't show it", () => {
-  test.for(["sk-secret\n", "sk-secret\r\nx: y", " sk-secret", "sk-secret\0", "sk-sécret", "“sk-secret”"])(
-    "%j",
-    async (apiKey) => {
-      expect(() => createClient({ apiKey })).toThrow(TypeError);
-      expect(() => createClient({ apiKey })).not.toThrow(/s.cret/);
+  test.for(["sk-secret\r\nx: y", "sk- secret", "sk-secret\0", "sk-sécret", "“sk-secret”"])("%j", async (apiKey) => {
+    expect(() => createClient({ apiKey })).toThrow(TypeError);
+    expect(() => createClient({ apiKey })).not.toThrow(/s.cret/);
 
-      await using server = await serve(json(200, cancelledUpload));
-      const cancel = cancelUpload(createClient({ baseUrl: server.url, apiKey: () => apiKey }), "upload_abc123");
-      await expect(cancel).rejects.toThrow(TypeError);
-      await expect(cancel).rejects.not.toThrow(/s.cret/);
-      expect(server.requests).toHaveLength(0);
-    },
-  );
+    await using server = await serve(json(200, cancelledUpload));
+    const cancel = cancelUpload(createClient({ baseUrl: server.url, apiKey: () => apiKey }), "upload_abc123");
+    await expect(cancel).rejects.toThrow(TypeError);
+    await expect(cancel).rejects.not.toThrow(/s.cret/);
+    expect(server.requests).toHaveLength(0);
+  });
 
   test("nor does a header that holds one", () => {
     expect(() => createClient({ headers: { authorization: "Bearer sk-secret\n\n." } })).toThrow(TypeError);
@@ -151,7 +151,7 @@ test.for([false, true])(
       headers: { "x-team": "search" },
       fetch: async (request) => {
         sent.push(request);
-        return Response.json(cancelledUpload);
+        return Response.json(Object.assign({}, cancelledUpload, { id: "upload_ä/b" }));
       },
     });
     const seen: Request[] = [];
@@ -193,7 +193,7 @@ test("a Request of the caller's own is made of every request", async () => {
   expect(made.mock.calls).toEqual([[url], [url]]);
 });
 
-test.for<[string, RequestInit]>([
+test.for<[string, Pick<ClientOptions, "credentials" | "mode">]>([
   ["bogus", { credentials: JSON.parse('"bogus"') }],
   ["navigate", { mode: "navigate" }],
 ])("an option that no Request can have is a TypeError that names it: %s", ([value, options]) => {
@@ -201,3 +201,138 @@ test.for<[string, RequestInit]>([
   expect(create).toThrow(TypeError);
   expect(create).toThrow(value);
 });
+
+describe("whitespace around a key is ignored, since a key file ends in a newline", () => {
+  test.for<[string, ClientOptions]>([
+    ["given", { apiKey: "sk-test\n" }],
+    ["given by a function", { apiKey: async () => "\ufeff sk-test \r\n" }],
+    ["in a header", { headers: { authorization: "Bearer sk-test \n" } }],
+  ])("%s", async ([, options]) => {
+    await using server = await serve(json(200, cancelledUpload));
+    await cancelUpload(createClient({ baseUrl: server.url, ...options }), "upload_abc123");
+    expect(server.requests[0]?.headers.authorization).toBe("Bearer sk-test");
+  });
+
+  test("in the environment", async () => {
+    await using server = await serve(json(200, cancelledUpload));
+    vi.stubEnv("OPENAI_API_KEY", "sk-test\n");
+    const client = createClient({ baseUrl: server.url });
+    vi.unstubAllEnvs();
+    await cancelUpload(client, "upload_abc123");
+    expect(server.requests[0]?.headers.authorization).toBe("Bearer sk-test");
+  });
+});
+
+describe("a bad setting is called by the name that it was given under", () => {
+  test.for([
+    ["OPENAI_API_KEY", "sk-sécret"],
+    ["OPENAI_BASE_URL", "127.0.0.1:4801"],
+    ["OPENAI_ORG_ID", "org 1"],
+    ["OPENAI_PROJECT_ID", "proj 1"],
+  ] as const)("%s", ([name, value]) => {
+    vi.stubEnv(name, value);
+    try {
+      expect(() => createClient()).toThrow(`${name} must be `);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test.for(["apiKey", "organization", "project"])("%s", (name) => {
+    expect(() => createClient({ [name]: "a b" })).toThrow(`${name} must be visible ASCII characters`);
+  });
+});
+
+describe("a copy of the client is a client", () => {
+  test.for<[string, (client: Client) => Client]>([
+    ["a spread", (client) => ({ ...client })],
+    ["a Proxy", (client) => new Proxy(client, {})],
+    ["an object that inherits from it", (client) => Object.create(client)],
+    [
+      "a deep Proxy, as Vue's reactive() makes",
+      function reactive<T extends object>(target: T): T {
+        return new Proxy(target, {
+          get: (inner, name) => {
+            const value: unknown = Reflect.get(inner, name);
+            return typeof value === "object" && value !== null ? reactive(value) : value;
+          },
+        });
+      },
+    ],
+  ])("%s", async ([, copyOf]) => {
+    await using server = await serve(json(200, cancelledUpload));
+    const copy = copyOf(createClient({ baseUrl: server.url, apiKey: "sk-test" }));
+    expect(await cancelUpload(copy, "upload_abc123")).toEqual(cancelledUpload);
+    const seen = vi.fn();
+    copy.use({ onResponse: ({ response }) => seen(response.bodyUsed) });
+    expect(await cancelUpload(copy, "upload_abc123")).toEqual(cancelledUpload);
+    expect(seen.mock.calls).toEqual([[false]]);
+  });
+});
+
+test.for([[undefined], [null], [{}], [createOpenapiClient()]])(
+  "what is no client of ours is a TypeError",
+  async ([client]) => {
+    await using server = await serve(json(200, cancelledUpload));
+    const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, "upload_abc123"]));
+    expect(String(error)).toBe("TypeError: client must be made by createClient()");
+    expect(server.requests).toHaveLength(0);
+  },
+);
+
+test("a middleware never sees the key, neither before nor after the request is sent", async () => {
+  await using server = await serve(json(200, cancelledUpload));
+  const seen: (string | null)[] = [];
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  client.use({
+    onRequest: ({ request }) => {
+      seen.push(request.headers.get("authorization"));
+      return new Request(request, { headers: { "x-trace": "1" } });
+    },
+    onResponse: ({ request }) => void seen.push(request.headers.get("authorization")),
+  });
+  await cancelUpload(client, "upload_abc123");
+  expect(seen).toEqual([null, null]);
+  expect(server.requests[0]?.headers).toMatchObject({ authorization: "Bearer sk-test", "x-trace": "1" });
+});
+
+describe("a fetch of the caller's own may answer with a Response of another make", () => {
+  const body = JSON.stringify(cancelledUpload);
+  const headers = new Headers({ "x-request-id": "req_1" });
+  test.for<[string, object]>([
+    [
+      "with a stream of Node's, as node-fetch 2 does",
+      { ok: true, status: 200, headers, body: Readable.from([body]), text: async () => body },
+    ],
+    ["with text() alone, as tests make them", { ok: true, status: 200, text: async () => body }],
+  ])("%s", async ([, response]) => {
+    const fetch = vi.fn(async () => response);
+    const client: Client = Reflect.apply(createClient, undefined, [{ apiKey: "sk-test", fetch }]);
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+    client.use({ onResponse: ({ response }) => void expect(response).toBeInstanceOf(Response) });
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+    expect(fetch).toHaveBeenCalledTimes(2);
+  });
+
+  test("that refuses", async () => {
+    const response = { ok: false, status: 404, text: async () => '{"error":{"message":"No such Upload"}}' };
+    const client: Client = Reflect.apply(createClient, undefined, [{ apiKey: "sk-test", fetch: async () => response }]);
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({
+      name: "ApiError",
+      status: 404,
+      message: expect.stringContaining("No such Upload"),
+    });
+  });
+});
+
+test.for([[undefined], [null], [""]])(
+  "an apiKey that rejects with %j is an error that says so, and nothing is sent",
+  async ([reason]) => {
+    await using server = await serve(json(200, cancelledUpload));
+    const client = createClient({ baseUrl: server.url, apiKey: () => Promise.reject(reason) });
+    expect(String(await rejection(cancelUpload(client, "upload_abc123")))).toBe(
+      `Error: Cancelling upload_abc123 stopped, for no other reason than ${reason}`,
+    );
+    expect(server.requests).toHaveLength(0);
+  },
+);

@@ -1,9 +1,12 @@
 import { EventEmitter, once } from "node:events";
+import type { RequestListener } from "node:http";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
+import { Window } from "happy-dom";
 import { describe, expect, test, vi } from "vitest";
 import {
   ApiError,
+  type CancelUploadOptions,
   ClientError,
   ConnectionError,
   cancelUpload,
@@ -113,6 +116,14 @@ test.for<[string, unknown]>([
   ["a Map and a Set", [new Map([[key, 1]]), new Map([[1, { key }]]), new Set([key])]],
   ["a property's name", { [key]: 1 }],
   ["more than anybody can look at", { all: Array.from({ length: 1_001 }, () => ({})), key }],
+  [
+    "an error with the Headers of another library",
+    Object.assign(new Error("bad"), { headers: new new Window().Headers({ key }) }),
+  ],
+  ["an error with a form", Object.assign(new Error("bad"), { form: new URLSearchParams({ key }) })],
+  ["an error with a boxed text", Object.assign(new Error("bad"), { text: Object(key) })],
+  ["an error that prints itself", Object.assign(new Error("bad"), { [inspect.custom]: () => key })],
+  ["an error whose code is the key", Object.assign(new Error("bad"), { code: key })],
   ["an error with its configuration", Object.assign(new Error("bad"), { config: { headers: { authorization: key } } })],
 ])("a fetch of the caller's own that throws %s with the key shows it in nothing", async ([, thrown]) => {
   const fetch = () => Promise.reject(thrown);
@@ -136,7 +147,7 @@ test.for<[string, unknown]>([
   const fetch = () => Promise.reject(thrown);
   const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ConnectionError);
-  expect(error instanceof ConnectionError && error.cause).toBe(thrown);
+  expect(inspect(error, { depth: null })).toContain("Cancelling upload_abc123 failed: no answer, ");
 });
 
 test("the key that was sent never shows, where an earlier attempt's key comes when its time is up", async () => {
@@ -202,3 +213,117 @@ test.for([200, 400])(
     expect(error).toBeInstanceOf(status === 200 ? InvalidResponseError : ApiError);
   },
 );
+
+test("the cause of a ConnectionError is a copy of name, message, code and cause, and runs no more of the original", async () => {
+  const getter = vi.fn();
+  const inner = Object.assign(new Error(`refused ${key}`), { code: "ECONNREFUSED" });
+  const thrown = Object.defineProperty(new TypeError("fetch failed", { cause: inner }), "other", { get: getter });
+  const fetch = () => Promise.reject(thrown);
+  const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
+  expect(error).toMatchObject({
+    cause: { name: "TypeError", message: "fetch failed", cause: { message: "refused ***", code: "ECONNREFUSED" } },
+  });
+  expect(inspect(error)).toContain("TypeError");
+  expect(getter).not.toHaveBeenCalled();
+});
+
+describe("the key never shows", () => {
+  const shownBy = (error: unknown) =>
+    [
+      inspect(error, { depth: null, showHidden: true, getters: true }),
+      error instanceof ApiError || error instanceof InvalidResponseError
+        ? inspect([error.body, ...error.headers], { depth: null, maxStringLength: null })
+        : "",
+    ].join("\n");
+
+  test("if a body is cut at 1 MiB in the midst of it", async () => {
+    await using server = await serve((_request, response) => {
+      const start = "x".repeat(1024 * 1024 - 10) + key;
+      response.writeHead(400).write(start, () => response.end("x".repeat(100_000)));
+    });
+    const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
+    expect(error).toBeInstanceOf(ApiError);
+    expect(shownBy(error)).not.toContain(key.slice(0, 6));
+  });
+
+  test.for<[string, (character: string) => string]>([
+    ["with capital letters", (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`],
+    ["with small letters", (character) => `%${character.charCodeAt(0).toString(16)}`],
+    ["in part", (character) => encodeURIComponent(character)],
+  ])("percent-encoded in a location, %s", async ([, encode]) => {
+    const apiKey = "sk-a+b/c=d_*m.n~JKLMNOjklmno";
+    const encoded = [...apiKey].map(encode).join("");
+    await using server = await serve(json(307, {}, { location: `https://localhost/?key=${encoded}` }));
+    const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey }), "upload_abc123"));
+    expect(String(error)).toContain("redirect to https://localhost/?key=***, refused");
+    expect(shownBy(error)).not.toContain(encoded);
+  });
+
+  test.for([
+    { authorization: 'Token token="first-value", nonce="second-value"' },
+    { authorization: "Token token=first-value,nonce=second-value" },
+    { "api-key": "first-value second-value" },
+    { "x-api-key": "first-value" },
+    { authorization: "Bearer first-value", "x-api-key": "second-value" },
+  ])("in the values of %j", async (headers) => {
+    await using server = await serve(json(401, { error: { message: "no first-value, no second-value" } }));
+    const client = createClient({ baseUrl: server.url, headers });
+    const shown = shownBy(await rejection(cancelUpload(client, "upload_abc123")));
+    expect(shown).not.toContain("first-value");
+    if (JSON.stringify(headers).includes("second")) expect(shown).not.toContain("second-value");
+  });
+
+  test("nor a key that only an earlier attempt sent", async () => {
+    const keys = ["sk-first-key", "sk-second-key"];
+    await using server = await serve(
+      inTurn(json(500, {}, { "retry-after-ms": "0" }), json(401, { error: { message: "no sk-first-key" } })),
+    );
+    const client = createClient({ baseUrl: server.url, apiKey: () => keys.shift() ?? "" });
+    expect(shownBy(await rejection(cancelUpload(client, "upload_abc123")))).not.toContain("sk-first-key");
+  });
+});
+
+describe("the stack of an error names the line that called cancelUpload()", () => {
+  test.for<[string, RequestListener]>([
+    ["ApiError", json(404, {})],
+    ["InvalidResponseError", json(200, {})],
+    ["InvalidResponseError", json(307, {}, { location: "/" })],
+    ["ConnectionError", (request) => request.socket.destroy()],
+    ["TimeoutError", () => {}],
+  ])("%s", async ([name, answer]) => {
+    await using server = await serve(answer);
+    const client = createClient({ baseUrl: server.url, apiKey: key, maxRetries: 0, timeout: 200 });
+    async function theCaller(options: CancelUploadOptions) {
+      return await cancelUpload(client, "upload_abc123", options);
+    }
+    for (const options of [{}, { signal: new AbortController().signal }]) {
+      const error = await rejection(theCaller(options));
+      expect(error).toMatchObject({
+        name,
+        stack: expect.stringMatching(/^ {4}at (async )?theCaller \(.*errors\.test\.ts/m),
+      });
+      expect(error).toHaveProperty("stack", expect.stringMatching(new RegExp(`^${name}: Cancelling upload_abc123 `)));
+    }
+  });
+});
+
+test("the name of an error can be set", async () => {
+  await using server = await serve(json(404, {}));
+  const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
+  if (error instanceof Error) error.name = "Other";
+  expect(String(error)).toMatch(/^Other: /);
+});
+
+test("a message shows at most 300 characters of a cause, a location or a request ID", async () => {
+  const long = "x".repeat(5_000);
+  const fetch = () => Promise.reject(new Error(long));
+  await using server = await serve(
+    inTurn(json(307, {}, { location: `/${long}` }), json(404, {}, { "x-request-id": long })),
+  );
+  for (const options of [{ fetch }, { baseUrl: server.url }, { baseUrl: server.url }]) {
+    const client = createClient({ apiKey: key, maxRetries: 0, ...options });
+    const { message } = Object(await rejection(cancelUpload(client, "upload_abc123")));
+    expect(message).toContain(`${"x".repeat(299)}…`);
+    expect(message.length).toBeLessThan(450);
+  }
+});

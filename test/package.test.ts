@@ -35,3 +35,15 @@ test("the main entry loads nothing of the CLI, and nothing but openapi-fetch fro
   expect(imported.filter(({ external }) => external).map(({ path }) => path)).toEqual(["openapi-fetch"]);
   expect(Object.keys(metafile.inputs)).not.toContain("dist/cli.js");
 });
+
+test("to import it touches nothing of the platform, which may lack it: Jest with jsdom has no TextDecoder", async () => {
+  const script = `
+    for (const name of ["TextDecoder", "Headers", "Request", "Response", "fetch", "AbortController"]) delete globalThis[name];
+    const { cancelUpload } = await import("./dist/index.js");
+    console.log(typeof cancelUpload);`;
+  expect(await run(process.execPath, ["--input-type=module", "--eval", script])).toEqual({
+    exitCode: 0,
+    stdout: "function\n",
+    stderr: "",
+  });
+});

@@ -4,9 +4,7 @@ import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { newCall } from "../src/errors.js";
 import { type ClientOptions, cancelUpload, createClient } from "../src/index.js";
-import { resilientFetch } from "../src/resilient-fetch.js";
 import { cancelledUpload } from "./support/contract.js";
 import { endless, lost, stalled } from "./support/misbehaviour.js";
 import { rejection } from "./support/rejection.js";
@@ -56,12 +54,9 @@ describe("what may pass is tried again", () => {
       bodies.push(Buffer.concat(await request.toArray()).toString());
       response.writeHead(bodies.length < 3 ? 500 : 200, soon).end();
     });
-    const request = new Request(server.url, { method: "POST", body: "part_1, part_2" });
-    await resilientFetch(request, {
-      call: newCall("Completing upload_abc123"),
-      signals: [],
-      fetch: (sent, signal) => (sent instanceof Request ? fetch(sent, { signal }) : expect.unreachable()),
-    });
+    const client = clientOf(server, { bodySerializer: () => "part_1, part_2" });
+    const params = { path: { upload_id: "upload_abc123" } };
+    await Reflect.apply(client.POST, undefined, ["/uploads/{upload_id}/cancel", { params, body: {} }]);
     expect(bodies).toEqual(["part_1, part_2", "part_1, part_2", "part_1, part_2"]);
   });
 
@@ -475,6 +470,21 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     await using server = await serve(() => controller.abort(reason));
     const { signal } = controller;
     expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe(reason);
+  });
+
+  test.for([null, 0, "", false])("also if it is the client's signal, and its reason is %j", async (reason) => {
+    const controller = new AbortController();
+    await using server = await serve(() => controller.abort(reason));
+    const client = clientOf(server, { signal: controller.signal });
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toBe(reason);
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toBe(reason);
+  });
+
+  test("but a plain POST, which can't reject with a falsy reason, says which it was", async () => {
+    const controller = new AbortController();
+    await using server = await serve(() => controller.abort(null));
+    const error = await rejection(post(clientOf(server, { signal: controller.signal })));
+    expect(String(error)).toMatch(/^Error: POST http.*cancel stopped, for no other reason than null$/);
   });
 
   test("while a middleware is at work", async () => {

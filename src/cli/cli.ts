@@ -3,9 +3,9 @@ import { createInterface } from "node:readline";
 import { setFlagsFromString } from "node:v8";
 import { Command, InvalidArgumentError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
-import { cancelUploads } from "../cancel-upload.js";
+import { cancelUploads } from "../cancel-uploads.js";
 import { type Client, createClient } from "../client.js";
-import { excerpt } from "../errors.js";
+import { excerpt } from "../text.js";
 import { Report } from "./report.js";
 import { Seen } from "./seen.js";
 
@@ -136,7 +136,8 @@ function createClientOrExit(): Client {
   const { baseUrl, maxRetries, timeout } = options;
   const plan = async (request: Request) => {
     planned = request;
-    return Response.json({ id: "planned", status: "cancelled" });
+    const id = decodeURIComponent(new URL(request.url).pathname.split("/").at(-2) ?? "");
+    return Response.json({ id, status: "cancelled" });
   };
   try {
     return createClient({ baseUrl, maxRetries, timeout, ...(options.dryRun && { fetch: plan }) });

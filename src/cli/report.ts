@@ -1,6 +1,8 @@
 import prettyBytes from "pretty-bytes";
 import type { CancelledUpload } from "../cancel-upload.js";
-import { ApiError, ClientError, InvalidResponseError, oneLine, redact } from "../errors.js";
+import { ApiError, ClientError, InvalidResponseError } from "../errors.js";
+import { redact } from "../redact.js";
+import { oneLine } from "../text.js";
 import { Progress } from "./progress.js";
 
 interface ReportOptions {

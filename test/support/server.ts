@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { cancelledUpload } from "./contract.js";
 
 /** An HTTP server on loopback, gone with the `await using` that holds it. */
 export interface Server extends AsyncDisposable {
@@ -40,3 +41,9 @@ export function inTurn(...answers: RequestListener[]): RequestListener {
   let turn = 0;
   return (request, response) => answers[Math.min(turn++, answers.length - 1)]?.(request, response);
 }
+
+/** Cancels each Upload: answers with the contract's example, under the ID that was asked for. */
+export const cancelling: RequestListener = (request, response) => {
+  const id = decodeURIComponent(request.url?.split("/").at(-2) ?? "");
+  return json(200, Object.assign({}, cancelledUpload, { id }))(request, response);
+};

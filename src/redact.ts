@@ -1,0 +1,68 @@
+import { stringify } from "./text.js";
+
+/** The headers that carry credentials. Any of them takes the place of the API key, and what it carries is hidden. */
+const CREDENTIAL_HEADERS = ["authorization", "api-key", "x-api-key"];
+
+/** The shortest credential that is hidden, in characters: a shorter one is part of ordinary words. */
+const MIN_CREDENTIAL_LENGTH = 6;
+/** How deep the causes of causes are copied: an error may be its own cause. */
+const MAX_CAUSES = 8;
+
+export function hasCredential(headers: Headers): boolean {
+  return CREDENTIAL_HEADERS.some((name) => headers.has(name));
+}
+
+/** What a request's headers carry that must never show. */
+export function credentialsOf(headers: Headers): string[] {
+  return CREDENTIAL_HEADERS.flatMap((name) => {
+    const value = headers.get(name) ?? "";
+    const credential = name === "authorization" ? value.replace(/^[\w-]+ +/, "") : value; // without its scheme
+    // Some schemes carry several values, as name="value" pairs.
+    return [credential, ...credential.split(/[\s,;]+/), ...credential.split(/[\s,;"]+|\b[\w-]+=/)];
+  });
+}
+
+/** A JSON value in which no string, and no property's name, shows a credential. */
+export function redact<Json>(credentials: readonly string[], value: Json): Json {
+  const hide = hiding(credentials);
+  return JSON.parse(
+    stringify(value, (_name, part) => {
+      if (typeof part === "string") return hide(part);
+      if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+      return Object.fromEntries(Object.entries(part).map(([name, member]) => [hide(name), member]));
+    }),
+  );
+}
+
+/** A copy of what was thrown that is safe to print: its name, message, code and cause, each as a redacted text. */
+export function printable(credentials: readonly string[], thrown: unknown, depth: number = MAX_CAUSES): unknown {
+  const hide = hiding(credentials);
+  if (Object(thrown) !== thrown) return thrown && hide(String(thrown));
+
+  const copy = new Error();
+  try {
+    const { name, message, code, cause }: Readonly<Record<string, unknown>> = Object(thrown);
+    for (const [field, value] of Object.entries({ name, message, code })) {
+      if (typeof value === "string") Object.assign(copy, { [field]: hide(value) });
+    }
+    if (depth > 0 && cause != null) {
+      Object.defineProperty(copy, "cause", { value: printable(credentials, cause, depth - 1) });
+    }
+  } catch {
+    // A stranger's property that can't be read says nothing.
+  }
+  copy.stack = String(copy);
+  return copy;
+}
+
+function hiding(credentials: readonly string[]): (text: string) => string {
+  const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
+  const patterns = hidden.map((credential) => new RegExp(credential.replace(/./gsu, anyForm), "gu"));
+  return (text) => patterns.reduce((shown, pattern) => shown.replace(pattern, "***"), text);
+}
+
+/** The pattern of a character as it is, or as a URL may have it: percent-encoded. */
+function anyForm(character: string): string {
+  const hex = character.codePointAt(0)?.toString(16) ?? "";
+  return `(?:\\u{${hex}}|%${hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)})`;
+}

@@ -1,0 +1,31 @@
+/** How much of what others say a message repeats, in characters. */
+const EXCERPT_LENGTH = 300;
+
+/** The start of a body, a header or an error's text, as a message shows it. */
+export function excerpt(value: unknown): string {
+  const text = typeof value === "string" ? value : stringify(value);
+  return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
+}
+
+/** On one line, so that what a server says can neither break a log nor command a terminal. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{C}\s]+/gu, " ").trim();
+}
+
+/** The JSON value, or the text if it is none. */
+export function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** As JSON. What was parsed can always be written again, unless it is nested deeper than the stack. */
+export function stringify(value: unknown, replacer?: (name: string, part: unknown) => unknown): string {
+  try {
+    return JSON.stringify(value, replacer);
+  } catch {
+    return '"JSON that is nested too deeply"';
+  }
+}

@@ -1,0 +1,35 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { Pace } from "../src/waiting.js";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test("a held pace sleeps once for what is left, also if the clock stands still while the timers are faked", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const pace = new Pace();
+  pace.hold(60_000);
+  const ready = pace.ready([]);
+  await vi.runAllTimersAsync();
+  await ready;
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("a pace that is held longer meanwhile waits on", async () => {
+  vi.useFakeTimers();
+  const pace = new Pace();
+  const isReady = vi.fn();
+  pace.hold(1_000);
+  const ready = pace.ready([]).then(isReady);
+  await vi.advanceTimersByTimeAsync(500);
+  pace.hold(2_000);
+  await vi.advanceTimersByTimeAsync(1_900);
+  expect(isReady).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(200);
+  await ready;
+});
+
+test("a pace that is not held is ready at once", async () => {
+  await new Pace().ready([]);
+  expect(new Pace().remaining).toBe(0);
+});
