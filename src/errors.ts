@@ -1,7 +1,7 @@
 import type { components } from "../generated/openapi.js";
-import { credentialsOf, redact } from "./redact.js";
+import { credentialsOf, hiding, redact } from "./redact.js";
 import { retryAfter } from "./retry-after.js";
-import { excerpt, oneLine } from "./text.js";
+import { asText, excerpt, oneLine } from "./text.js";
 
 /** The body with which the API refuses a request. */
 export type ErrorResponse = components["schemas"]["ErrorResponse"];
@@ -30,7 +30,8 @@ export abstract class ClientError extends Error {
 
   constructor(call: Call, what: string, notes = "", options?: ErrorOptions) {
     const attempts = call.sent.length;
-    super(oneLine(redact(secretsOf(call), `${call.name} failed: ${what} (${notes}attempts: ${attempts})`)), options);
+    const hide = hiding(secretsOf(call));
+    super(oneLine(hide(`${call.name} failed: ${excerpt(hide(what))} (${notes}attempts: ${attempts})`)), options);
     this.attempts = attempts;
   }
 }
@@ -67,22 +68,20 @@ abstract class ResponseError extends ClientError {
   readonly #headers: Headers;
   readonly #body: unknown;
 
-  /** @param problem What is wrong with the answer, given an excerpt of its body. */
-  constructor(call: Call, response: Response, body: unknown, problem: (said: string) => string) {
-    const secrets = secretsOf(call);
-    const shown = redact(secrets, body);
-    const headers = new Headers(redact(secrets, [...response.headers]));
+  constructor(call: Call, response: Response, body: unknown, what: string = errorIn(body).message ?? asText(body)) {
+    const shown = redact(secretsOf(call), { headers: [...response.headers], body });
+    const headers = new Headers(shown.headers);
     const requestId = headers.get("x-request-id");
     const unanswered = call.sent.length - call.answers;
     super(
       call,
-      `${response.status} ${problem(excerpt(errorIn(shown).message ?? shown) || "an empty body")}`,
+      `${response.status} ${what}`,
       (requestId ? `request: ${excerpt(requestId)}, ` : "") + (unanswered > 0 ? `unanswered: ${unanswered}, ` : ""),
     );
     this.status = response.status;
     this.requestId = requestId;
     this.#headers = headers;
-    this.#body = shown;
+    this.#body = shown.body;
   }
 
   // Getters, so that a log of the error is not a log of the whole answer.
@@ -119,7 +118,7 @@ export class ApiError extends ResponseError {
   readonly retryAfter: number | null;
 
   constructor(call: Call, response: Response, body: unknown) {
-    super(call, response, body, (said) => said);
+    super(call, response, body);
     const { code, type, param } = errorIn(this.body);
     this.code = code;
     this.type = type;

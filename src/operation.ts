@@ -3,7 +3,7 @@ import { type CallOptions, type Client, checkHeaders, transport } from "./client
 import { ApiError, ClientError, InvalidResponseError, newCall } from "./errors.js";
 import { RequestParts } from "./request-parts.js";
 import { type Answer, checkRetryOptions, type Run, unread } from "./resilient-fetch.js";
-import { parse } from "./text.js";
+import { asText, parse } from "./text.js";
 import { bounded } from "./waiting.js";
 
 /** One call of the API: what it sends, and what counts as its success. */
@@ -27,9 +27,6 @@ export interface CallInit {
   /** The body is read here. */
   readonly parseAs: "stream";
 }
-
-/** In place of a body that can't be read again. */
-const READ_BEFORE = "(a middleware has read the body; it should read that of response.clone())";
 
 type CallHeaders = NonNullable<CallOptions["headers"]>;
 
@@ -68,9 +65,13 @@ export async function perform<Result>(
     const { error, response } = await (signals.length > 0 ? bounded(signals, () => send(init)) : send(init));
     if (response.status >= 400) throw new ApiError(call, response, error ?? "");
 
-    const body = parse(response === answer?.response ? answer.text : await response.text().catch(() => READ_BEFORE));
+    const body = parse(
+      response === answer?.response
+        ? answer.text
+        : await response.text().catch(() => "a body that a middleware has read, without a clone"),
+    );
     if (accepts(body)) return body;
-    throw new InvalidResponseError(call, response, body, (said) => `with no ${expected}: ${said}`);
+    throw new InvalidResponseError(call, response, body, `with no ${expected}: ${asText(body)}`);
   } catch (error) {
     // So that the stack begins with who called, however deep down the error was made.
     if (error instanceof ClientError) Error.captureStackTrace?.(error, perform);

@@ -55,14 +55,9 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
   return copy;
 }
 
-function hiding(credentials: readonly string[]): (text: string) => string {
+/** What hides the credentials in a text, be they as they are or percent-encoded, as a URL has them. */
+export function hiding(credentials: readonly string[]): (text: string) => string {
   const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
-  const patterns = hidden.map((credential) => new RegExp(credential.replace(/./gsu, anyForm), "gu"));
-  return (text) => patterns.reduce((shown, pattern) => shown.replace(pattern, "***"), text);
-}
-
-/** The pattern of a character as it is, or as a URL may have it: percent-encoded. */
-function anyForm(character: string): string {
-  const hex = character.codePointAt(0)?.toString(16) ?? "";
-  return `(?:\\u{${hex}}|%${hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)})`;
+  const forms = hidden.map(encodeURIComponent).concat(hidden);
+  return (text) => forms.reduce((shown, form) => shown.replaceAll(form, "***"), text);
 }

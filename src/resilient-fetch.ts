@@ -1,8 +1,7 @@
 import { check } from "./check.js";
 import { type Call, ConnectionError, InvalidResponseError, secretsOf, TimeoutError } from "./errors.js";
-import { printable, redact } from "./redact.js";
+import { printable } from "./redact.js";
 import { retryAfter } from "./retry-after.js";
-import { excerpt } from "./text.js";
 import { bounded, sleep } from "./waiting.js";
 
 const DEFAULT_MAX_RETRIES = 2;
@@ -18,12 +17,12 @@ const JITTER = 0.25;
 export const MAX_RETRY_AFTER = 60_000;
 /** The most that is read of a body, in bytes. */
 const MAX_BODY_SIZE = 1024 * 1024;
+/** In place of a longer one. */
+const TOO_LONG = "a body over 1 MiB";
 /** The most that an option can be: the longest time that a timer can keep, in ms. */
 const MAX_OPTION = 2 ** 31 - 1;
 /** The statuses below 500 that may pass: request time-out, conflict, too many requests. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
-/** The statuses of which a Response can have no body, not even an empty one. */
-const NULL_BODY_STATUSES: readonly number[] = [204, 205, 304];
 
 /** How long to go on. */
 export interface RetryOptions {
@@ -79,15 +78,22 @@ export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions)
  * @throws ConnectionError, TimeoutError, InvalidResponseError, what `headers` throws, or the reason of an abort.
  */
 export async function resilientFetch(options: ResilientFetchOptions): Promise<Answer> {
-  const { call, run, signals, maxRetries = DEFAULT_MAX_RETRIES } = options;
+  const { call, run, signals, maxRetries = DEFAULT_MAX_RETRIES, timeout = DEFAULT_TIMEOUT } = options;
+  const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
   let outcome: Answer | ConnectionError | undefined;
 
   for (let retries = 0; ; retries += 1) {
     if (run) await run.ready(signals);
     if (run?.noMore.aborted) break;
 
-    outcome = await attempt(options);
-    if ("response" in outcome && outcome.response.ok) break;
+    try {
+      outcome = await bounded(signals, (signal) => exchange(options, signal), timeout, timeIsUp);
+      if (outcome.response.ok) break;
+    } catch (error) {
+      for (const signal of signals) signal.throwIfAborted();
+      if (!(error instanceof ConnectionError)) throw error;
+      outcome = error;
+    }
 
     const wait = retries < maxRetries ? waitAfter(outcome, retries) : undefined;
     run?.failed(call, outcome, wait);
@@ -96,21 +102,8 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
   }
 
   if (outcome === undefined) throw run?.noMore.reason;
-  if ("response" in outcome) return outcome;
-  throw outcome;
-}
-
-/** One attempt. What may pass is returned even if it is an error. */
-async function attempt(options: ResilientFetchOptions): Promise<Answer | ConnectionError> {
-  const { call, signals, timeout = DEFAULT_TIMEOUT } = options;
-  const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
-  try {
-    return await bounded(signals, (signal) => exchange(options, signal), timeout, timeIsUp);
-  } catch (error) {
-    for (const signal of signals) signal.throwIfAborted();
-    if (error instanceof ConnectionError) return error;
-    throw error;
-  }
+  if (outcome instanceof ConnectionError) throw outcome;
+  return outcome;
 }
 
 async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Promise<Answer> {
@@ -120,10 +113,10 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
   call.sent.push(sent);
 
   let response: Response;
-  let body: Body;
+  let text: string;
   try {
     response = await fetch(sent, signal);
-    body = await read(response, signal);
+    text = await read(response, signal);
   } catch (thrown) {
     const cause = printable(secretsOf(call), thrown);
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
@@ -131,47 +124,37 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
   signal.throwIfAborted(); // What comes too late is no answer.
   call.answers += 1;
 
-  // A key that lies across the limit can't be recognised by its first half, so only what is far from it is kept.
-  const text = body.isWhole ? body.text : redact(secretsOf(call), body.text).slice(0, MAX_BODY_SIZE / 2);
-  const refuse = (problem: string) => new InvalidResponseError(call, response, text, () => problem);
-  const { status, ok, headers } = response;
-  if (isRedirect(response))
-    throw refuse(`redirect to ${excerpt(redact(secretsOf(call), headers.get("location")))}, refused`);
+  const refuse = (problem: string) => new InvalidResponseError(call, response, text, problem);
+  const { ok, status, headers } = response;
+  if (isRedirect(response)) throw refuse(`redirect refused, to ${headers.get("location")}`);
   if (!(status >= 200 && status <= 599)) throw refuse("is no HTTP status");
-  if (!body.isWhole && ok) throw refuse("with a body over 1 MiB");
+  if (ok && text === TOO_LONG) throw refuse(`with ${text}`);
   return { text, response: response instanceof Response ? response : unread({ response, text }) };
 }
 
-interface Body {
-  readonly text: string;
-  readonly isWhole: boolean;
-}
-
-async function read(response: Response, signal: AbortSignal): Promise<Body> {
+async function read(response: Response, signal: AbortSignal): Promise<string> {
   // A `fetch` of the caller's own may answer with another kind of stream, or with none.
-  if (typeof response.body?.getReader !== "function") {
-    const text = await response.text();
-    return { text: text.slice(0, MAX_BODY_SIZE), isWhole: text.length <= MAX_BODY_SIZE };
-  }
+  if (!response.body?.getReader) return await response.text();
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let text = "";
   let left = isRedirect(response) ? -1 : MAX_BODY_SIZE;
   while (left >= 0 && !signal.aborted) {
     const { value: chunk } = await reader.read();
-    if (!chunk) return { text: text + decoder.decode(), isWhole: true };
+    if (!chunk) return text + decoder.decode();
     text += decoder.decode(chunk, { stream: true });
     left -= chunk.byteLength;
   }
   reader.cancel().catch(() => {}); // How the rest ends doesn't matter.
-  return { text, isWhole: false };
+  return TOO_LONG;
 }
 
 /** The response as if it had not been read yet. */
 export function unread({ response, text }: Answer): Response {
   const { status, headers, url } = response;
-  const body = NULL_BODY_STATUSES.includes(status) ? null : text;
-  return Object.defineProperty(new Response(body, { status, headers: [...(headers ?? [])] }), "url", { value: url });
+  // A Response with status 204 can't even have an empty body.
+  const copy = new Response(text || null, { status, headers: [...(headers ?? [])] });
+  return Object.defineProperty(copy, "url", { value: url });
 }
 
 /** A browser hides what a redirect was, and a `fetch` of the caller's own may have followed it. */
@@ -189,13 +172,13 @@ function waitAfter(outcome: Answer | ConnectionError, retries: number): number |
 
 function isRetryable({ status, headers }: Response): boolean {
   const shouldRetry = headers.get("x-should-retry")?.trim();
-  if (shouldRetry === "true" || shouldRetry === "false") return shouldRetry === "true";
-  return status >= 500 || RETRYABLE_STATUSES.includes(status);
+  if (shouldRetry === "true") return true;
+  return shouldRetry !== "false" && (status >= 500 || RETRYABLE_STATUSES.includes(status));
 }
 
 /** What went wrong: fetch's own error says "fetch failed", and only its cause says why. */
 function reasonOf(error: unknown): string {
   const cause: unknown = Object(error).cause ?? error;
   const { message, code }: Record<string, unknown> = Object(cause);
-  return excerpt([message, code, cause].find((text) => typeof text === "string" && text !== "") ?? "connection lost");
+  return String(message || code || (typeof cause === "string" && cause) || "connection lost");
 }

@@ -5,12 +5,13 @@
  * HTTP date.
  */
 export function retryAfter(headers: Headers): number | null {
-  const after = headers.get("retry-after")?.trim();
-  const date = after?.endsWith("GMT") ? Date.parse(after) : Number.NaN;
-  const waits = [decimal(headers.get("retry-after-ms")?.trim()), decimal(after) * 1000, date - Date.now()];
+  const after = headers.get("retry-after")?.trim() ?? "";
+  const date = Date.parse(after.endsWith("GMT") ? after : "");
+  const waits = [decimal(headers.get("retry-after-ms")), decimal(after) * 1000, date - Date.now()];
   return waits.find((ms) => ms >= 0) ?? null;
 }
 
-function decimal(text = ""): number {
-  return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+/** NaN if it is none. */
+function decimal(text: string | null): number {
+  return Number(/^\s*(\d{1,15}(\.\d+)?)\s*$/.exec(text ?? "")?.[1]);
 }

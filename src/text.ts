@@ -1,10 +1,14 @@
 /** How much of what others say a message repeats, in characters. */
 const EXCERPT_LENGTH = 300;
 
-/** The start of a body, a header or an error's text, as a message shows it. */
-export function excerpt(value: unknown): string {
-  const text = typeof value === "string" ? value : stringify(value);
+/** The start of a text, as a message shows it. */
+export function excerpt(text: string): string {
   return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
+}
+
+/** A body as a message shows it. */
+export function asText(body: unknown): string {
+  return (typeof body === "string" ? body : stringify(body)) || "an empty body";
 }
 
 /** On one line, so that what a server says can neither break a log nor command a terminal. */

@@ -253,7 +253,7 @@ describe("a redirect is refused, and nothing follows it", () => {
     await using server = await serve(json(status, {}, { location: `${other.url}/elsewhere` }));
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(error).toMatchObject({ name: "InvalidResponseError", status, attempts: 1 });
-    expect(String(error)).toContain(`redirect to ${other.url}/elsewhere, refused`);
+    expect(String(error)).toContain(`redirect refused, to ${other.url}/elsewhere`);
     expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
     expect(other.requests).toHaveLength(0);
     expect(server.requests).toHaveLength(2);
