@@ -146,7 +146,7 @@ async function read(response: Response, signal: AbortSignal): Promise<string> {
     left -= chunk.byteLength;
   }
   reader.cancel().catch(() => {}); // How the rest ends doesn't matter.
-  return TOO_LONG;
+  return isRedirect(response) ? "" : TOO_LONG;
 }
 
 /** The response as if it had not been read yet. */

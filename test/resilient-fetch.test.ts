@@ -376,12 +376,12 @@ describe("a call ends in the same way, whether a middleware looks at it or not, 
   });
 });
 
-test("a redirect is refused before its body is read", async () => {
+test("a redirect is refused before its body is read, and has none", async () => {
   await using server = await serve((_request, response) => {
     response.writeHead(307, { location: "/elsewhere" }).write("<p>");
   });
   const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
-  expect(error).toMatchObject({ name: "InvalidResponseError", status: 307, attempts: 1 });
+  expect(error).toMatchObject({ name: "InvalidResponseError", status: 307, body: "", attempts: 1 });
 });
 
 test("a Response of the caller's own fetch is left as it is", async () => {
