@@ -22,6 +22,11 @@ function post(client: ReturnType<typeof createClient>) {
   return client.POST("/uploads/{upload_id}/cancel", { params: { path: { upload_id: "upload_abc123" } } });
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
 describe("what may pass is tried again", () => {
   test.for([408, 409, 429, 500, 502, 503, 504, 520, 599])("%d", async (status) => {
     await using server = await serve(inTurn(json(status, {}, soon), success));
@@ -120,7 +125,57 @@ test("timeout: 0 is no limit", async () => {
   const client = createClient({ apiKey: "sk-test", timeout: 0, fetch: async () => Response.json(cancelledUpload) });
   await cancelUpload(client, "upload_abc123");
   expect(setTimeout).not.toHaveBeenCalled();
-  setTimeout.mockRestore();
+});
+
+test("the time-out is 30 s and there are two retries, unless the client or the call says otherwise", async () => {
+  vi.useFakeTimers();
+  const fetch = vi.fn(() => new Promise<Response>(() => {}));
+  const ended = vi.fn();
+  void rejection(cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123")).then(ended);
+  await vi.advanceTimersByTimeAsync(29_999);
+  expect(fetch).toHaveBeenCalledTimes(1);
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(1 + 500);
+  expect(fetch).toHaveBeenCalledTimes(2);
+  await vi.advanceTimersByTimeAsync(30_000 + 1_000 + 29_000);
+  expect(ended).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(ended.mock.calls).toEqual([[expect.objectContaining({ name: "TimeoutError", attempts: 3 })]]);
+  expect(String(ended.mock.calls[0]?.[0])).toContain("no answer within 30000 ms");
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+describe("a call that fails leaves neither a listener nor a timer", () => {
+  const { signal } = new AbortController();
+  test.for<[string, RequestListener]>([
+    ["ApiError", json(404, {})],
+    ["InvalidResponseError", json(200, {})],
+    ["ConnectionError", (request) => request.socket.destroy()],
+    ["TimeoutError", () => {}],
+  ])("%s", async ([name, answer]) => {
+    const setTimer = vi.spyOn(globalThis, "setTimeout");
+    const clearTimer = vi.spyOn(globalThis, "clearTimeout");
+    await using server = await serve(answer);
+    const client = clientOf(server, { maxRetries: 0, timeout: 300 });
+    expect(await rejection(cancelUpload(client, "upload_abc123", { signal }))).toMatchObject({ name });
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+    const ours = setTimer.mock.results[setTimer.mock.calls.findIndex(([, ms]) => ms === 300)]?.value;
+    expect(ours).toBeDefined();
+    expect(clearTimer.mock.calls).toContainEqual([ours]);
+  });
+});
+
+test("each error of an answer has its status, its request ID, its headers and its body", async () => {
+  const headers = { "x-request-id": "req_1", "x-other": "other" };
+  await using server = await serve(inTurn(json(404, { a: 1 }, headers), json(200, { b: 2 }, headers)));
+  for (const [name, status, body] of [
+    ["ApiError", 404, { a: 1 }],
+    ["InvalidResponseError", 200, { b: 2 }],
+  ]) {
+    const error = Object(await rejection(cancelUpload(clientOf(server), "upload_abc123")));
+    expect(error).toMatchObject({ name, status, body, requestId: "req_1" });
+    expect(error.headers.get("x-other")).toBe("other");
+  }
 });
 
 describe("other errors reject at once", () => {
@@ -152,10 +207,6 @@ describe("x-should-retry is obeyed", () => {
 });
 
 describe("the wait before another try", () => {
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
   /** The waits, in ms, between attempts that are all answered in this way. */
   async function waits(headers: HeadersInit, maxRetries: number): Promise<number[]> {
     vi.useFakeTimers({ now: Date.parse("2026-01-01T00:00:00Z") });
@@ -248,7 +299,7 @@ test("the response of a plain POST is one to the platform too", async () => {
 });
 
 describe("a redirect is refused, and nothing follows it", () => {
-  test.for([301, 302, 303, 307, 308])("%d to another origin", async (status) => {
+  test.for([300, 301, 302, 303, 304, 307, 308])("%d to another origin", async (status) => {
     await using other = await serve(success);
     await using server = await serve(json(status, {}, { location: `${other.url}/elsewhere` }));
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
@@ -296,6 +347,29 @@ describe("no more than 1 MiB is read", () => {
     });
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(String(error)).toContain("a body over 1 MiB");
+  });
+
+  test("of a stream: what is over 1 MiB is left in it, and it is cancelled", async () => {
+    let read = 0;
+    const cancelled = vi.fn();
+    const pull = (stream: ReadableStreamDefaultController) => {
+      read += 1024;
+      stream.enqueue(new Uint8Array(1024));
+    };
+    const fetch = async () => new Response(new ReadableStream({ pull, cancel: cancelled }));
+    const error = await rejection(cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123"));
+    expect(error).toMatchObject({ name: "InvalidResponseError", attempts: 1 });
+    expect(cancelled).toHaveBeenCalledTimes(1);
+    expect(read).toBeGreaterThan(1024 * 1024);
+    expect(read).toBeLessThan(1024 * 1024 + 4 * 1024);
+  });
+
+  test("so that one byte more than 1 MiB is refused", async () => {
+    const body = JSON.stringify(cancelledUpload).padEnd(1024 * 1024 + 1);
+    await using server = await serve((_request, response) => response.end(body));
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123"))).toMatchObject({
+      name: "InvalidResponseError",
+    });
   });
 
   test("while a body of just 1 MiB is read whole", async () => {
@@ -512,7 +586,6 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(await rejected).toBe("enough");
     expect(vi.getTimerCount()).toBe(0);
     expect(fetch).toHaveBeenCalledTimes(1);
-    vi.useRealTimers();
   });
 
   test("by the client's own signal, and by that of a plain POST", async () => {
