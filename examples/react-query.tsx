@@ -1,4 +1,4 @@
-import type { Client } from "openai-cancel-upload";
+import type { Client, ErrorResponse } from "openai-cancel-upload";
 import createQueryClient from "openapi-react-query";
 import type { ReactElement } from "react";
 
@@ -10,7 +10,12 @@ export function CancelButton({ client, uploadId }: { client: Client; uploadId: s
   );
   return (
     <button type="button" disabled={isPending} onClick={() => mutate({ params: { path: { upload_id: uploadId } } })}>
-      {error ? error.error.message : (data?.status ?? "Cancel")}
+      {error ? messageOf(error) : (data?.status ?? "Cancel")}
     </button>
   );
+}
+
+/** An `Error` if the API gave no answer; else what it answered, which from a gateway may be anything. */
+function messageOf(error: Error | Partial<ErrorResponse>): string {
+  return (error instanceof Error ? error : error.error)?.message ?? "Not cancelled";
 }

@@ -5,7 +5,7 @@ import { sendOrCancel } from "../examples/cancel-on-failure.js";
 import { cancelOnPageClose } from "../examples/cancel-on-page-close.js";
 import { server as api } from "../examples/mock-in-your-tests.js";
 import { CancelButton } from "../examples/react-query.js";
-import { cancelUpload, createClient } from "../src/index.js";
+import { type Client, cancelUpload, createClient } from "../src/index.js";
 import { cancelledUpload } from "./support/contract.js";
 import { rejection } from "./support/rejection.js";
 import { json, serve } from "./support/server.js";
@@ -83,9 +83,24 @@ describe("in a page", () => {
     ["cancelled", {}],
     ["No such Upload object: upload_abc123", { prefer: "code=404" }],
   ] as const)("openapi-react-query runs a mutation over the client, to %j", async ([shown, headers]) => {
+    await showsAfterClick(createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test", headers }), shown);
+  });
+
+  test("a mutation that gets no answer shows what went wrong", async () => {
+    const fetch = () => Promise.reject(new TypeError("fetch failed"));
+    const client = createClient({ apiKey: "sk-test", maxRetries: 0, fetch });
+    await showsAfterClick(client, expect.stringContaining("no answer, fetch failed"));
+  });
+
+  test("a mutation that gets a gateway's own error shows that it failed", async () => {
+    const fetch = async () => new Response("<h1>Bad Gateway</h1>", { status: 502 });
+    const client = createClient({ apiKey: "sk-test", maxRetries: 0, fetch });
+    await showsAfterClick(client, "Not cancelled");
+  });
+
+  async function showsAfterClick(client: Client, shown: unknown): Promise<void> {
     const { act } = await import("react");
     const { createRoot } = await import("react-dom/client");
-    const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test", headers });
     const element = document.createElement("div");
     const root = createRoot(element);
     const queryClient = new QueryClient();
@@ -98,10 +113,10 @@ describe("in a page", () => {
     );
     document.body.append(element);
     await act(async () => element.querySelector("button")?.click());
-    await act(() => vi.waitFor(() => expect(element.textContent).toBe(shown)));
+    await act(() => vi.waitFor(() => expect(element.textContent).toEqual(shown)));
     await act(async () => root.unmount());
     queryClient.clear();
-  });
+  }
 });
 
 test("a middleware sees the request, without the key, and the response", async () => {
