@@ -1,7 +1,9 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { build } from "esbuild";
+import ts from "typescript";
 import { expect, test } from "vitest";
+import { copyOfRepository } from "./support/copy.js";
 import { run } from "./support/run.js";
 
 const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
@@ -9,14 +11,27 @@ const [packed]: [{ files: { path: string }[] }] = JSON.parse(stdout);
 const files = packed.files.map(({ path }) => path);
 
 test("the package has what its users need, and nothing else", () => {
-  const tops = new Set(files.map((file) => file.split("/")[0]));
-  expect([...tops].sort()).toEqual(
-    ["LICENSE", "README.md", "dist", "generated", "openapi", "package.json", "src"].sort(),
+  const modules = ["index.js", "index.cjs", "index.d.ts", "index.d.cts"].flatMap((file) => [file, `${file}.map`]);
+  expect(files.filter((file) => !file.startsWith("src/")).sort()).toEqual(
+    [
+      ...["LICENSE", "README.md", "package.json", "openapi/openapi.yaml", "generated/openapi.d.ts"],
+      ...["cli.js", ...modules].map((file) => `dist/${file}`),
+    ].sort(),
   );
-  expect(files).toEqual(
-    expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli.js", "openapi/openapi.yaml"]),
-  );
-  expect(files.filter((file) => /\.tsbuildinfo$|\.test\./.test(file))).toEqual([]);
+});
+
+test("a build leaves nothing of an earlier one, and two at once don't get in each other's way", {
+  timeout: 120_000,
+}, async () => {
+  using copy = copyOfRepository();
+  mkdirSync(join(copy.folder, "dist/src"), { recursive: true });
+  copy.write("dist/src/renamed.js", "");
+  const build = () => run("npm", ["run", "build", "--silent"], { cwd: copy.folder });
+  for (const { exitCode, stdout } of await Promise.all([build(), build()])) {
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+  }
+  expect(readdirSync(join(copy.folder, "dist")).sort()).toEqual(readdirSync("dist").sort());
+  expect(readdirSync(copy.folder).filter((entry) => entry.startsWith("dist-"))).toEqual([]);
 });
 
 test("go to definition lands in TypeScript: each source that a map names is in the package", () => {
@@ -25,6 +40,25 @@ test("go to definition lands in TypeScript: each source that a map names is in t
   for (const map of maps) {
     const { sources }: { sources: string[] } = JSON.parse(readFileSync(map, "utf8"));
     for (const source of sources) expect(files).toContain(join(dirname(map), source));
+  }
+});
+
+test("an editor shows the description of each field of an Upload", () => {
+  const program = ts.createProgram(["dist/index.d.ts"], { module: ts.ModuleKind.NodeNext });
+  const checker = program.getTypeChecker();
+  const source = program.getSourceFile("dist/index.d.ts");
+  const module = source && checker.getSymbolAtLocation(source);
+  const exported = module ? checker.getExportsOfModule(module) : [];
+  for (const name of ["Upload", "CancelledUpload"]) {
+    const type = exported
+      .filter((symbol) => symbol.name === name)
+      .map((symbol) => checker.getDeclaredTypeOfSymbol(symbol));
+    const fields = type.flatMap((type) => type.getProperties());
+    const undescribed = fields.filter(
+      (field) => field.getDocumentationComment(checker).length + field.getJsDocTags(checker).length === 0,
+    );
+    expect(fields.length).toBeGreaterThan(8);
+    expect(undescribed.map(({ name }) => name)).toEqual([]);
   }
 });
 
