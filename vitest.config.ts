@@ -21,6 +21,18 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       { extends: true, test: { ...shared, name: "contract", include: ["test/contract/*.test.ts"] } },
+      // The packed package in small projects of its own, which takes the npm registry, and Chromium.
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "package",
+          include: ["test/package/*.test.ts"],
+          globalSetup: ["test/support/setup.ts", "test/package/setup.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+        },
+      },
       // In a browser.
       { extends: true, test: { ...shared, name: "docs", include: ["test/docs/*.test.ts"] } },
     ],

@@ -1,19 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AxeResults } from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { contract as contractPath } from "../../scripts/contract/prism.js";
+import { launchChromium } from "../support/chromium.js";
 import { contract, documentedErrors } from "../support/contract.js";
-
-const executablePath = process.env["CHROMIUM"] || "/usr/bin/chromium";
-if (!existsSync(executablePath)) {
-  throw new Error(
-    `The docs are tested in Chromium, but there is none at ${executablePath}. ` +
-      "Install it (Debian: apt-get install chromium), or name yours: CHROMIUM=/path/to/chromium npm run test:docs",
-  );
-}
 
 const DESKTOP = { width: 1440, height: 1000 };
 const PHONE = { width: 390, height: 844 };
@@ -23,13 +16,7 @@ const { post } = contract.paths["/uploads/{upload_id}/cancel"];
 
 let browser: Browser;
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-      ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    ],
-  });
+  browser = await launchChromium();
 });
 afterAll(() => browser.close());
 

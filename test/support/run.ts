@@ -12,6 +12,8 @@ interface RunOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
   readonly input?: string;
+  /** Ends the program. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs a program to its end: one that leaves a process behind doesn't end, since that holds the pipes open. */

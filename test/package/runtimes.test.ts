@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { build } from "esbuild";
+import { beforeAll, describe, expect, test } from "vitest";
+import { programs, projectWith, TIMEOUT } from "./project.js";
+
+/** The oldest that `engines` allows, and the newest of each line after them. */
+const NODES = ["20.19.0", "22.12.0", "24", "26"];
+const BUN = "bun@1.4.5";
+const DENO = "deno@2.9.6";
+
+const project = projectWith({
+  workerd: "1.20261117.1",
+  "node-fetch-2": "npm:node-fetch@2.7.0",
+  "node-fetch-3": "npm:node-fetch@3.3.2",
+});
+const { esm, commonJs, options } = programs();
+const imports = project.write("import.mjs", esm);
+const requires = project.write("require.cjs", commonJs);
+
+/** Where each runtime is, by its name on npm. */
+const runtimes = new Map<string, string>();
+beforeAll(async () => {
+  const where: [string, ...string[]][] = [
+    ...NODES.map((version): [string, ...string[]] => [`node@${version}`, "--print", "process.execPath"]),
+    [BUN, "--eval", "console.log(process.execPath)"],
+    [DENO, "eval", "console.log(Deno.execPath())"],
+  ];
+  await Promise.all(
+    where.map(async ([name, ...args]) => {
+      runtimes.set(name, (await project.output("npx", "--yes", "--prefer-offline", name, ...args)).trim());
+    }),
+  );
+});
+
+async function run(runtime: string, ...args: string[]): Promise<string> {
+  return project.output(runtimes.get(runtime) ?? runtime, ...args);
+}
+
+describe.for(NODES)("on Node %s", (version) => {
+  const node = `node@${version}`;
+
+  test("a program that imports it cancels an Upload", async () => {
+    expect(await run(node, imports)).toBe("cancelled\n");
+  });
+
+  test("a program that requires it cancels an Upload", async () => {
+    expect(await run(node, requires)).toBe("cancelled\n");
+  });
+
+  test("an error of the required one is an instance of the imported class", async () => {
+    const program = project.write(
+      "both.mjs",
+      `import { createRequire } from "node:module";
+       import { ApiError } from "openai-cancel-upload";
+       const { cancelUpload, createClient } = createRequire(import.meta.url)("openai-cancel-upload");
+       const client = createClient({ ...${options}, headers: { prefer: "code=404" } });
+       const error = await cancelUpload(client, "upload_abc123").catch((error) => error);
+       console.log(error.status, error instanceof ApiError);`,
+    );
+    expect(await run(node, program)).toBe("404 true\n");
+  });
+
+  test("the command cancels an Upload", async () => {
+    expect(await run(node, "node_modules/.bin/cancel-upload", "upload_abc123")).toMatch(/^cancelled\b/);
+  });
+});
+
+// So AWS Lambda runs them.
+test.for(["20.19.0", "22.12.0"])(
+  "on Node %s a program that must not require ES modules cancels an Upload",
+  async (version) => {
+    expect(await run(`node@${version}`, "--no-experimental-require-module", requires)).toBe("cancelled\n");
+  },
+);
+
+test("on Bun a program cancels an Upload", async () => {
+  expect(await run(BUN, imports)).toBe("cancelled\n");
+});
+
+test("on Deno a program cancels an Upload without leave to read the environment", async () => {
+  expect(await run(DENO, "run", "--no-prompt", "--allow-net", imports)).toBe("cancelled\n");
+});
+
+test.for(["2", "3"])("the fetch of node-fetch %s cancels an Upload", async (version) => {
+  const program = project.write(
+    `node-fetch-${version}.mjs`,
+    `import fetch from "node-fetch-${version}";
+     import { cancelUpload, createClient } from "openai-cancel-upload";
+     const client = createClient({ ...${options}, fetch: (request) => fetch(request.url, request) });
+     console.log((await cancelUpload(client, "upload_abc123")).status);`,
+  );
+  expect(await run(process.execPath, program)).toBe("cancelled\n");
+});
+
+test("on workerd (Cloudflare Workers) a worker cancels an Upload", async () => {
+  await build({
+    stdin: {
+      contents: `import { cancelUpload, createClient } from "openai-cancel-upload";
+        const client = createClient(${options});
+        export default {
+          async fetch() {
+            const upload = await cancelUpload(client, "upload_abc123");
+            return new Response(upload.status);
+          },
+        };`,
+      resolveDir: project.folder,
+    },
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    outfile: `${project.folder}/worker.js`,
+  });
+  const config = project.write(
+    "config.capnp",
+    `using Workerd = import "/workerd/workerd.capnp";
+     const config :Workerd.Config = (
+       services = [
+         (name = "main", worker = (modules = [(name = "worker.js", esModule = embed "worker.js")], compatibilityDate = "2026-01-01")),
+         (name = "internet", network = (allow = ["local", "private", "public"])),
+       ],
+       sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+     );`,
+  );
+  const { default: workerd }: { default: string } = createRequire(config)("workerd");
+  // Standard output as its control channel says which port it was given.
+  const child = spawn(workerd, ["serve", "--control-fd=1", config], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: TIMEOUT,
+  });
+  const ended = once(child, "exit");
+  try {
+    const answer = await fetch(`http://127.0.0.1:${await portOf(child)}`);
+    expect(await answer.text()).toBe("cancelled");
+  } finally {
+    child.kill();
+    await ended;
+  }
+});
+
+async function portOf({ stdout }: ChildProcess): Promise<number> {
+  if (stdout) {
+    for await (const line of createInterface(stdout)) {
+      const { port }: { port?: number } = JSON.parse(line);
+      if (port) return port;
+    }
+  }
+  throw new Error("workerd did not start");
+}
