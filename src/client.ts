@@ -67,7 +67,7 @@ export interface CallOptions extends RetryOptions {
 }
 
 /** What sends the requests of a client. */
-export interface Transport {
+interface Transport {
   readonly send: (request: Request | RequestParts, call: Call, options: CallOptions, run?: Run) => Promise<Answer>;
   /** Those that give a call up. */
   readonly signals: (options: CallOptions) => AbortSignal[];

@@ -19,7 +19,7 @@ export interface Operation<Result> {
 }
 
 /** What {@link Operation.send} passes on to openapi-fetch. */
-export interface CallInit {
+interface CallInit {
   readonly headers: CallHeaders;
   readonly fetch: (request: Request | RequestParts) => Promise<Response>;
   /** What openapi-fetch makes the request of. */
