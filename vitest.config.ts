@@ -15,7 +15,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...shared,
           name: "client",
-          include: ["test/*.test.{ts,tsx}"],
+          include: ["test/*.test.{ts,tsx}", "test/cli/*.test.ts"],
           globalSetup: "test/support/setup.ts",
           typecheck: { enabled: true, tsconfig: "tsconfig.json", include: ["test/*.test-d.ts"] },
         },

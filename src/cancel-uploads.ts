@@ -4,50 +4,95 @@ import type { Client } from "./client.js";
 import { concurrently } from "./concurrently.js";
 import { checkRetryOptions } from "./resilient-fetch.js";
 import { SharedRun } from "./run.js";
+import { subscribe } from "./waiting.js";
 
 const DEFAULT_CONCURRENCY = 8;
 
 /** What the calls of {@link cancelUploads} have in common. */
 export interface CancelUploadsOptions extends CancelUploadOptions {
-  /** How many cancels are in flight at the most. Default: 8. */
+  /** How many cancels are in flight at once. Default: 8. */
   readonly concurrency?: number | undefined;
 }
 
 /** How the cancel of one of many Uploads ended: as {@link cancelUpload} would have resolved, or rejected. */
 export type CancelUploadResult =
   | { readonly uploadId: string; readonly upload: CancelledUpload; readonly error?: never }
-  | { readonly uploadId: string; readonly upload?: never; readonly error: unknown };
+  | { readonly uploadId: string; readonly upload?: never; readonly error: Error };
+
+/** Any iterable of IDs but a string, which is one of letters. */
+export type UploadIds = (Iterable<string> & object) | AsyncIterable<string>;
 
 /**
- * Cancels many Uploads, and gives one result for each as it ends. One that fails doesn't keep the others back; where
- * the API asks one to wait (429), all wait.
+ * Cancels many Uploads, and gives one result for each as it ends. One that fails doesn't keep the others back. If the
+ * API asks one of them to wait, all wait.
  *
- * An ID is drawn when there is room for it: with `concurrency` cancels in flight, or ended and not yet taken, the next
- * is not asked for. To leave the loop starts nothing more.
+ * An ID is drawn only when there is room for it: with `concurrency` cancels in flight, or ended and not yet taken, the
+ * next is not asked for. If the loop is left, nothing more is drawn and nothing is tried again.
+ *
+ * A run that can't succeed stops: at once if the API refuses the key (401), has no quota left or asks for more than a
+ * minute, else after 20 failures in a row that are not about the Upload. A 404 never stops it.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
- * @throws TypeError where an option can't be used, what `uploadIds` throws, and the signal's reason where it aborted:
- * after the results of what was sent.
+ * @throws TypeError if an argument can't be used; and, after the results of what was sent, the error that stopped the
+ * run, what `uploadIds` throws, or the signal's reason if it aborted.
  * @example
  * for await (const { uploadId, upload, error } of cancelUploads(client, uploadIds)) {
- *   console.log(uploadId, upload ? upload.status : error);
+ *   console.log(uploadId, upload ? upload.status : error.message);
  * }
  */
-export async function* cancelUploads(
+export function cancelUploads(
   client: Client,
-  uploadIds: Iterable<string> | AsyncIterable<string>,
+  uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
+  return cancelInRun(new SharedRun(), client, uploadIds, options);
+}
+
+/** {@link cancelUploads}, in a run that can be watched, and stopped. */
+export async function* cancelInRun(
+  run: SharedRun,
+  client: Client,
+  uploadIds: UploadIds,
+  options: CancelUploadsOptions,
+): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
-  check(typeof uploadIds !== "string", "uploadIds", "an iterable of IDs, and no string");
+  check(isIterable(uploadIds), "uploadIds", "an iterable of IDs, and no string");
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   checkRetryOptions(options);
+  signal?.throwIfAborted();
 
-  const run = new SharedRun(new AbortController().signal);
-  const settle = (uploadId: string): Promise<CancelUploadResult> =>
-    cancel(client, uploadId, options, run).then(
-      (upload) => ({ uploadId, upload }),
-      (error: unknown) => ({ uploadId, error }),
-    );
-  yield* concurrently(uploadIds, settle, concurrency, signal);
+  let isLeft = false;
+  const settle = async (uploadId: string): Promise<CancelUploadResult> => {
+    try {
+      // What the source still gave when the loop was left is sent, but not tried again.
+      const upload = await (isLeft
+        ? cancel(client, uploadId, { ...options, maxRetries: 0 })
+        : cancel(client, uploadId, options, run));
+      run.succeeded();
+      return { uploadId, upload };
+    } catch (thrown) {
+      const isUnsent = thrown === run.noMore.reason && !signal?.aborted;
+      run.rejected(thrown);
+      if (thrown instanceof Error && !isUnsent) return { uploadId, error: thrown };
+      const end = isUnsent ? "stopped before it was sent" : "aborted";
+      return { uploadId, error: new Error(`Cancelling ${uploadId} was ${end}`, { cause: thrown }) };
+    }
+  };
+
+  const unsubscribe = signal && subscribe(signal, (reason) => run.stop(reason));
+  yield* concurrently(uploadIds, {
+    run: settle,
+    limit: concurrency,
+    ready: () => (run.wait > 0 ? run.ready() : undefined),
+    noMore: run.noMore,
+    onEnd: () => {
+      unsubscribe?.();
+      isLeft = true;
+      run.stop();
+    },
+  });
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }

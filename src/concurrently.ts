@@ -1,73 +1,105 @@
 import { subscribe } from "./waiting.js";
 
+/** How {@link concurrently} goes about it. */
+export interface Concurrency<Item, Result> {
+  /** Must not reject. */
+  readonly run: (item: Item) => Promise<Result>;
+  /** How many items are in hand at the most: they run, or their result was not taken yet. */
+  readonly limit: number;
+  /** What to wait for before the next item is drawn, if anything; must not reject. */
+  readonly ready: () => Promise<void> | undefined;
+  /** Once it aborts nothing more is drawn. */
+  readonly noMore: AbortSignal;
+  /** Called when the loop ends, however it does, before the source is closed. */
+  readonly onEnd: () => void;
+}
+
 /**
  * Runs over the items, so many at once, and gives each result as it comes. An item is drawn only when there is room for
- * it: what runs takes up room, and so does a result that nobody has taken yet. To leave the loop draws nothing more.
+ * it, and an item that was drawn is run.
  *
- * @param run Must not reject.
- * @throws What `items` throws, or the reason of the signal; both after the results of what was started.
+ * @throws What `items` throws, or the reason of `noMore`; both after the results of what was started.
  */
 export async function* concurrently<Item, Result>(
   items: Iterable<Item> | AsyncIterable<Item>,
-  run: (item: Item) => Promise<Result>,
-  concurrency: number,
-  signal?: AbortSignal,
+  { run, limit, ready, noMore, onEnd }: Concurrency<Item, Result>,
 ): AsyncGenerator<Result, void, undefined> {
-  signal?.throwIfAborted();
+  noMore.throwIfAborted();
+  const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   const results: Result[] = [];
-  let running = 0;
-  let stopped = false;
+  let inHand = 0;
+  let isDrawing = false;
+  /** The source is at its end, or was told that nobody will ask it again. */
+  let isOver = false;
   let failure: { readonly error: unknown } | undefined;
+  let wake = () => {};
 
-  let change = newChange();
-  const changed = () => {
-    change.happen();
-    change = newChange();
-  };
-  const stop = () => {
-    stopped = true;
-    changed();
-  };
   const start = async (item: Item) => {
-    running += 1;
+    inHand += 1;
     results.push(await run(item));
-    running -= 1;
-    changed();
+    wake();
   };
-  const drawAll = async () => {
-    for await (const item of items) {
-      if (stopped) break;
-      void start(item);
-      while (!stopped && running + results.length >= concurrency) await change.happened;
+  const draw = async () => {
+    isDrawing = true;
+    try {
+      while (!isOver && inHand < limit) {
+        const wait = ready();
+        if (wait) {
+          await wait;
+          continue; // All may have changed meanwhile.
+        }
+        const { done, value } = await source.next();
+        if (done) isOver = true;
+        else void start(value); // Also where the loop was left meanwhile: it was drawn.
+      }
+    } catch (error) {
+      isOver = true;
+      failure = { error };
     }
+    isDrawing = false;
+    wake();
+  };
+  const refill = () => {
+    if (!isDrawing && !isOver && inHand < limit) void draw();
+  };
+  /** As `for await` leaves its source: waits for it, and throws what it throws. */
+  const close = async () => {
+    if (isOver) return;
+    isOver = true;
+    await source.return?.();
+    if (failure) throw failure.error;
+  };
+  const stop = async () => {
+    const closed = close().catch(() => {}); // What is thrown is the reason of the stop.
+    // A source that waits for its next item may do so for ever; one that has it is as good as drawn.
+    await (isDrawing ? Promise.race([closed, new Promise((resolve) => setTimeout(resolve))]) : closed);
+    isDrawing = false;
+    wake();
   };
 
-  const unsubscribe = signal && subscribe(signal, stop);
-  drawAll()
-    .catch((error: unknown) => {
-      failure = { error };
-    })
-    .finally(stop);
+  let stopped: Promise<void> | undefined;
+  const unsubscribe = subscribe(noMore, () => {
+    stopped = stop();
+  });
   try {
-    while (!stopped || running > 0 || results.length > 0) {
-      if (results.length === 0) await change.happened;
-      for (const result of results.splice(0, 1)) {
-        changed();
+    for (refill(); isDrawing || inHand > 0; refill()) {
+      if (results.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      for (const result of results.splice(0)) {
+        inHand -= 1;
+        refill();
         yield result;
       }
     }
-    signal?.throwIfAborted();
+    await stopped;
+    noMore.throwIfAborted();
     if (failure) throw failure.error;
   } finally {
-    unsubscribe?.();
-    stop();
+    unsubscribe();
+    onEnd();
+    await close();
   }
-}
-
-function newChange(): { readonly happened: Promise<void>; readonly happen: () => void } {
-  let happen = () => {};
-  const happened = new Promise<void>((resolve) => {
-    happen = resolve;
-  });
-  return { happened, happen };
 }

@@ -23,6 +23,8 @@ const TOO_LONG = "a body over 1 MiB";
 const MAX_OPTION = 2 ** 31 - 1;
 /** The statuses below 500 that may pass: request time-out, conflict, too many requests. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
+/** The codes for a certificate that is not trusted, which it won't be on the next attempt either. */
+const UNTRUSTED_CERTIFICATE = /CERT|LEAF_SIGNATURE/;
 
 /** How long to go on. */
 export interface RetryOptions {
@@ -165,7 +167,7 @@ function isRedirect({ type, redirected, status }: Response): boolean {
 /** In how many ms to try again; undefined if not at all. */
 function waitAfter(outcome: Answer | ConnectionError, retries: number): number | undefined {
   const backoff = Math.min(FIRST_DELAY * 2 ** retries, MAX_DELAY) * (1 - JITTER * Math.random());
-  if (outcome instanceof ConnectionError) return backoff;
+  if (outcome instanceof ConnectionError) return isUntrusted(outcome.cause) ? undefined : backoff;
   const wait = retryAfter(outcome.response.headers) ?? backoff;
   return isRetryable(outcome.response) && wait <= MAX_RETRY_AFTER ? wait : undefined;
 }
@@ -174,6 +176,11 @@ function isRetryable({ status, headers }: Response): boolean {
   const shouldRetry = headers.get("x-should-retry")?.trim();
   if (shouldRetry === "true") return true;
   return shouldRetry !== "false" && (status >= 500 || RETRYABLE_STATUSES.includes(status));
+}
+
+function isUntrusted(error: unknown): boolean {
+  const { code, cause }: Record<string, unknown> = Object(error);
+  return UNTRUSTED_CERTIFICATE.test(String(code)) || (cause !== undefined && isUntrusted(cause));
 }
 
 /** What went wrong: fetch's own error says "fetch failed", and only its cause says why. */

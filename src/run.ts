@@ -1,18 +1,27 @@
-import { ApiError, type Call, type ClientError, ConnectionError } from "./errors.js";
+import { ApiError, type Call, ClientError, ConnectionError } from "./errors.js";
 import { type Answer, MAX_RETRY_AFTER, type Run } from "./resilient-fetch.js";
 import { parse } from "./text.js";
 import { Pace } from "./waiting.js";
 
+/** A run stops after so many failures in a row that tell of the API, and not of what was asked: the next would fail too. */
+const MAX_FAILURES_IN_A_ROW = 20;
+/** The statuses below 500 that tell of the API: the key is refused, it may not do that, too slow, too many requests. */
+const STATUSES_OF_THE_API: readonly number[] = [401, 403, 408, 429];
+
 /** What many calls have in common: if the API asks one of them to wait, all wait; and all can be stopped. */
 export class SharedRun implements Run {
   readonly #pace = new Pace();
-  readonly #onFailure: (error: ClientError, wait: number | undefined) => void;
-  readonly noMore: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #onRetry: (error: ClientError, wait: number) => void;
+  #failuresInARow = 0;
 
-  /** @param onFailure Told of each attempt that failed, and in how many ms the next one follows; undefined if none does. */
-  constructor(noMore: AbortSignal, onFailure: (error: ClientError, wait: number | undefined) => void = () => {}) {
-    this.noMore = noMore;
-    this.#onFailure = onFailure;
+  /** @param onRetry Told of each attempt that failed and is followed by another, and in how many ms. */
+  constructor(onRetry: (error: ClientError, wait: number) => void = () => {}) {
+    this.#onRetry = onRetry;
+  }
+
+  get noMore(): AbortSignal {
+    return this.#controller.signal;
   }
 
   /** How many ms until a request may be sent; 0 if it may be now. */
@@ -20,16 +29,44 @@ export class SharedRun implements Run {
     return this.#pace.remaining;
   }
 
-  ready(signals: readonly AbortSignal[]): Promise<void> {
+  /** Nothing more is sent; the reason is that of `noMore`. */
+  stop(reason?: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  ready(signals: readonly AbortSignal[] = []): Promise<void> {
     return this.#pace.ready(signals, this.noMore);
   }
 
   failed(call: Call, failure: Answer | ConnectionError, wait: number | undefined): void {
     const error =
       failure instanceof ConnectionError ? failure : new ApiError(call, failure.response, parse(failure.text));
-    if (error instanceof ApiError && error.status === 429 && (error.retryAfter ?? 0) <= MAX_RETRY_AFTER) {
-      this.#pace.hold(error.retryAfter ?? 0);
+    if (error instanceof ApiError) {
+      if (isHopeless(error)) this.stop(error);
+      else if (error.status === 429) this.#pace.hold(error.retryAfter ?? 0);
     }
-    this.#onFailure(error, wait);
+    if (wait !== undefined && !this.noMore.aborted) this.#onRetry(error, wait);
   }
+
+  /** One of the calls resolved. */
+  succeeded(): void {
+    this.#failuresInARow = 0;
+  }
+
+  /** One of the calls rejected, after its last attempt. */
+  rejected(error: unknown): void {
+    if (!(error instanceof ClientError)) return; // Of a bad argument, or an abort, nothing follows.
+    this.#failuresInARow = tellsOfApi(error) ? this.#failuresInARow + 1 : 0;
+    if (this.#failuresInARow >= MAX_FAILURES_IN_A_ROW) this.stop(error);
+  }
+}
+
+/** Whether the next call would fail as this one did, for certain. */
+function isHopeless({ status, code, type, retryAfter }: ApiError): boolean {
+  return status === 401 || [code, type].includes("insufficient_quota") || (retryAfter ?? 0) > MAX_RETRY_AFTER;
+}
+
+/** Whether the next call may well fail as this one did. */
+function tellsOfApi(error: ClientError): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || STATUSES_OF_THE_API.includes(error.status);
 }

@@ -27,6 +27,18 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+test.for(["DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_HAS_EXPIRED", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"])(
+  "a certificate that is not trusted is not tried again: %s",
+  async (code) => {
+    const fetch = vi.fn(async () => {
+      throw new TypeError("fetch failed", { cause: Object.assign(new Error("no"), { code }) });
+    });
+    const cancelling = cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123");
+    expect(await rejection(cancelling)).toMatchObject({ name: "ConnectionError", attempts: 1 });
+    expect(fetch).toHaveBeenCalledTimes(1);
+  },
+);
+
 describe("what may pass is tried again", () => {
   test.for([408, 409, 429, 500, 502, 503, 504, 520, 599])("%d", async (status) => {
     await using server = await serve(inTurn(json(status, {}, soon), success));

@@ -1,26 +1,24 @@
-// Cancels one Upload with the CLI: at the API where there is a key and an Upload is named, else at a mock of the contract.
+// Runs the command with the arguments that are given; without any, it cancels an Upload at a mock of the contract.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { contract, startPrism } from "../contract/prism.js";
 
-const [uploadId = "upload_abc123"] = process.argv.slice(2);
-
-async function cancel(where: string, env: Record<string, string>): Promise<void> {
-  process.stderr.write(`Cancelling ${uploadId} at ${where}\n`);
-  const cli = spawn(process.execPath, ["--import", "tsx", "src/cli/cli.ts", "--json", uploadId], {
+async function cancelUpload(args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const command = spawn(process.execPath, ["--import", "tsx", "src/cli/cli.ts", ...args], {
     stdio: "inherit",
     env: { ...process.env, ...env },
   });
-  const [exitCode] = await once(cli, "exit");
+  process.on("SIGINT", () => {}); // Ctrl-C reaches the command too, which decides when it is over.
+  process.on("SIGTERM", () => command.kill("SIGTERM"));
+  const [exitCode] = await once(command, "exit");
   process.exitCode = exitCode;
 }
 
-if (process.env["OPENAI_API_KEY"] && process.argv.length > 2) {
-  await cancel(process.env["OPENAI_BASE_URL"] || "the OpenAI API", {});
+const args = process.argv.slice(2);
+if (args.length > 0) {
+  await cancelUpload(args);
 } else {
   await using prism = await startPrism("mock", contract, "--errors");
-  await cancel("a mock of the contract (for the real API, set OPENAI_API_KEY and name an Upload)", {
-    OPENAI_BASE_URL: prism.url,
-    OPENAI_API_KEY: "sk-mock",
-  });
+  process.stderr.write("Cancelling upload_abc123 at a mock of the contract; for the API, name an Upload\n");
+  await cancelUpload(["--json", "upload_abc123"], { OPENAI_BASE_URL: prism.url, OPENAI_API_KEY: "sk-mock" });
 }

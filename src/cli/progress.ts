@@ -1,45 +1,71 @@
-import { clearLine, cursorTo } from "node:readline";
+import { clearScreenDown, cursorTo, moveCursor } from "node:readline";
 import type { WriteStream } from "node:tty";
 
-/** How often it is drawn anew at the most, in ms. */
+/** How often it is drawn anew, in ms. */
 const INTERVAL = 100;
 const MAX_BAR_WIDTH = 40;
+const MIN_BAR_WIDTH = 5;
+
+/** How far the work is. */
+export interface State {
+  /** From 0 to 1, if it is known. */
+  readonly share: number | undefined;
+  readonly words: string;
+}
+
+/** Where the work stands; undefined while there is nothing to show. */
+export type Look = () => State | undefined;
 
 /** One line at the end of a terminal that says how far the work is. */
 export class Progress {
   readonly #stream: WriteStream;
-  /** How much there is to do, where that is known. */
-  readonly #total: number | undefined;
-  #drawnAt = Number.NEGATIVE_INFINITY;
-  #shown = false;
+  readonly #look: Look;
+  readonly #timer: NodeJS.Timeout;
+  /** How many characters it has on the screen. */
+  #length = 0;
 
-  constructor(stream: WriteStream, total: number | undefined) {
+  constructor(stream: WriteStream, look: Look) {
     this.#stream = stream;
-    this.#total = total;
+    this.#look = look;
+    this.#timer = setInterval(() => this.#redraw(), INTERVAL).unref();
+    this.show();
   }
 
-  show(done: number, words: string): void {
-    if (this.#shown && performance.now() - this.#drawnAt < INTERVAL) return;
-    this.hide();
-    this.#stream.write(this.#line(done, words, this.#stream.columns - 1));
-    this.#drawnAt = performance.now();
-    this.#shown = true;
+  /** Shows it again after it was hidden. */
+  show(): void {
+    if (this.#length > 0) return;
+    const state = this.#look();
+    if (state === undefined) return;
+    const line = lineOf(state, this.#stream.columns - 1);
+    this.#stream.write(line);
+    this.#length = line.length;
   }
 
   /** To be called before anything else is written to the terminal. */
   hide(): void {
-    if (!this.#shown) return;
+    if (this.#length === 0) return;
+    // A terminal that has become narrower shows it on several lines.
+    const lines = Math.ceil(this.#length / this.#stream.columns);
+    moveCursor(this.#stream, 0, 1 - lines);
     cursorTo(this.#stream, 0);
-    clearLine(this.#stream, 0);
-    this.#shown = false;
+    clearScreenDown(this.#stream);
+    this.#length = 0;
   }
 
-  #line(done: number, words: string, width: number): string {
-    if (this.#total === undefined) return `${done} done: ${words}`.slice(0, width);
-    const text = `${done}/${this.#total}  ${words}`;
-    const barWidth = Math.min(MAX_BAR_WIDTH, width - text.length - "[]  ".length);
-    if (barWidth < 5) return text.slice(0, width);
-    const filled = Math.round((barWidth * done) / this.#total);
-    return `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}]  ${text}`;
+  end(): void {
+    clearInterval(this.#timer);
+    this.hide();
   }
+
+  #redraw(): void {
+    this.hide();
+    this.show();
+  }
+}
+
+function lineOf({ share, words }: State, width: number): string {
+  const barWidth = Math.min(MAX_BAR_WIDTH, width - words.length - "[]  ".length);
+  if (share === undefined || barWidth < MIN_BAR_WIDTH) return words.slice(0, width);
+  const filled = Math.round(barWidth * share);
+  return `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}]  ${words}`;
 }

@@ -1,27 +1,40 @@
 import prettyBytes from "pretty-bytes";
 import type { CancelledUpload } from "../cancel-upload.js";
 import { ApiError, ClientError, InvalidResponseError } from "../errors.js";
-import { redact } from "../redact.js";
 import { oneLine } from "../text.js";
-import { Progress } from "./progress.js";
+import { Progress, type State } from "./progress.js";
 
 interface ReportOptions {
   /** What those that didn't fail are called when they are counted. */
   readonly success: string;
-  /** How many results there will be, where that is known. */
+  /** How many results there will be, if it is known. */
   readonly total: number | undefined;
+  /** How much of the input was read, from 0 to 1, if it is known. */
+  readonly share: () => number | undefined;
+  /** For how many ms nothing will be sent. */
+  readonly wait: () => number;
   /** JSON objects instead of words. */
   readonly json: boolean;
-  /** With the stack of each error. */
+  /** With each attempt that failed, and the stack of each error. */
   readonly verbose: boolean;
   /** The key, which a server may repeat. */
   readonly secret: string;
 }
 
+/** What helps against an error that its message doesn't explain, by its code. */
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/^E[MN]FILE$/, "too many files are open; lower --concurrency, or raise the limit (ulimit -n)"],
+  [/CERT|LEAF_SIGNATURE/, "if you trust its certificate authority, set NODE_EXTRA_CA_CERTS to that one's PEM file"],
+];
+
+/** A shorter one is found in the midst of words. */
+const MIN_SECRET_LENGTH = 6;
+
 /** Says how the work goes: the results on standard output, what is for people on standard error. */
 export class Report {
   readonly #options: ReportOptions;
   readonly #progress: Progress | undefined;
+  readonly #start = performance.now();
   #successes = 0;
   #failures = 0;
 
@@ -29,8 +42,7 @@ export class Report {
     this.#options = options;
     // Where somebody types the IDs, the line is theirs.
     const isShown = process.stderr.isTTY && (options.total !== undefined || !process.stdin.isTTY);
-    this.#progress = isShown ? new Progress(process.stderr, options.total) : undefined;
-    this.#showProgress();
+    this.#progress = isShown ? new Progress(process.stderr, () => this.#state()) : undefined;
   }
 
   get failures(): number {
@@ -39,75 +51,122 @@ export class Report {
 
   async cancelled(uploadId: string, upload: CancelledUpload): Promise<void> {
     this.#successes += 1;
+    if (this.#options.json) return this.#print(JSON.stringify({ upload_id: uploadId, ok: true, upload }));
     // What makes it a cancelled Upload was checked; whether the rest is as the contract says was not.
     const filename: unknown = upload.filename;
     const bytes: unknown = upload.bytes;
-    const size = typeof bytes === "number" ? prettyBytes(bytes, { maximumFractionDigits: 1 }) : "";
-    await this.#print(["cancelled", uploadId, typeof filename === "string" ? oneLine(filename) : "", size], upload);
+    const size = typeof bytes === "number" ? prettyBytes(bytes) : "";
+    return this.#print(words("cancelled", uploadId, typeof filename === "string" ? oneLine(filename) : "", size));
   }
 
   /** What would have been sent. */
-  async planned(uploadId: string, request: Request): Promise<void> {
+  async planned(uploadId: string, { method, url, headers }: Request): Promise<void> {
     this.#successes += 1;
-    const { method, url } = request;
-    const headers = Object.fromEntries([...request.headers, ["authorization", "Bearer ***"]]);
-    const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-    await this.#print([method, url, ...fields], { upload_id: uploadId, request: { method, url, headers } });
+    const shown = { ...Object.fromEntries(headers), authorization: "Bearer ***" };
+    const request = { method, url, headers: shown };
+    if (this.#options.json) return this.#print(JSON.stringify({ upload_id: uploadId, ok: true, request }));
+    return this.#print(words(method, url, ...Object.entries(shown).map(([name, value]) => `${name}: ${value}`)));
   }
 
-  /** @param line Which line of standard input it is about, where that holds no ID. */
-  async failed(uploadId: string, error: unknown, line?: number): Promise<void> {
+  /** @param line Which line of standard input it is about, if that holds no ID. */
+  async failed(uploadId: string, error: Error, line?: number): Promise<void> {
     this.#failures += 1;
-    const subject = line === undefined ? uploadId : `line ${line}`;
-    await this.#print(["failed   ", subject, messageOf(error, uploadId)], {
-      upload_id: uploadId,
-      error: { ...fieldsOf(error, uploadId), ...(line !== undefined && { line }) },
-    });
-    if (this.#options.verbose) this.note(error instanceof Error ? String(error.stack) : String(error));
+    if (this.#options.json) {
+      const fields = { ...fieldsOf(error), ...(line !== undefined && { line }) };
+      await this.#print(JSON.stringify({ upload_id: uploadId, ok: false, error: fields }));
+    } else await this.#print(words("failed   ", line === undefined ? uploadId : `line ${line}`, messageOf(error)));
+    if (this.#options.verbose) this.note(String(error.stack));
+  }
+
+  /** An attempt failed, and another follows after so many ms. */
+  retry(error: ClientError, wait: number): void {
+    if (this.#options.verbose) this.note(`${error.message}; trying again in ${(wait / 1_000).toFixed(1)} s`);
+  }
+
+  /** The run stopped by itself, since the next would have failed as well. */
+  stopped(error: unknown): void {
+    if (this.#done === this.#options.total) return;
+    const wait = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
+    const why = wait > 60_000 ? `the API asks to wait ${Math.ceil(wait / 1_000)} s` : "the next would fail too";
+    this.note(`Stopped, since ${why}: ${messageOf(error)}`);
   }
 
   /** Something that a person should know. */
   note(text: string): void {
     this.#progress?.hide();
-    process.stderr.write(`${text}\n`);
-    this.#showProgress();
+    process.stderr.write(`${this.#redact(text)}\n`);
+    this.#progress?.show();
   }
 
-  end(): void {
-    this.#progress?.hide();
-    process.stderr.write(`${this.#counts()}\n`);
+  /** @param isWhole Whether all that was given was tried. */
+  end(isWhole: boolean): void {
+    this.#progress?.end();
+    const { total } = this.#options;
+    const untried = total === undefined ? "the rest" : total - this.#done;
+    process.stderr.write(`${this.#counts}${isWhole || untried === 0 ? "" : `, ${untried} not tried`}\n`);
   }
 
-  async #print(words: readonly string[], object: object): Promise<void> {
+  /** @param line One of words, or JSON. */
+  async #print(line: string): Promise<void> {
     if (process.stdout.isTTY) this.#progress?.hide();
-    const secrets = [this.#options.secret];
-    const line = this.#options.json
-      ? JSON.stringify(redact(secrets, object))
-      : redact(secrets, words.filter((word) => word !== "").join("  "));
-    // Resolves once the reader took it; also where the reader is gone, which the stream's error event tells.
-    await new Promise<void>((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
-    this.#showProgress();
+    process.stdout.write(`${this.#redact(line)}\n`);
+    // Called also if the reader is gone, which the stream's error event tells.
+    if (process.stdout.writableNeedDrain) {
+      await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+    }
+    this.#progress?.show();
   }
 
-  #showProgress(): void {
-    const done = this.#successes + this.#failures;
-    if ((this.#options.total ?? done) > 1) this.#progress?.show(done, this.#counts());
+  #redact(text: string): string {
+    const { secret } = this.#options;
+    if (secret.length < MIN_SECRET_LENGTH) return text;
+    // In JSON some characters are escaped.
+    return text.replaceAll(secret, "***").replaceAll(JSON.stringify(secret).slice(1, -1), "***");
   }
 
-  #counts(): string {
+  get #done(): number {
+    return this.#successes + this.#failures;
+  }
+
+  get #counts(): string {
     return `${this.#successes} ${this.#options.success}, ${this.#failures} failed`;
   }
+
+  #state(): State | undefined {
+    const { total, share, wait } = this.#options;
+    const waiting = wait();
+    if ((total ?? this.#done) <= 1 && waiting === 0) return undefined;
+    const rate = Math.round(this.#done / ((performance.now() - this.#start) / 1_000));
+    const shown = total === undefined ? share() : this.#done / total;
+    const percentage = shown === undefined ? "" : `${Math.floor(shown * 100)} %`;
+    const far = total === undefined ? words(percentage, `${rate}/s`) : `${this.#done}/${total}`;
+    const waits = waiting > 0 ? `rate-limited, ${Math.ceil(waiting / 1_000)} s` : "";
+    return { share: shown, words: words(far, waits, this.#counts) };
+  }
+}
+
+function words(...all: readonly string[]): string {
+  return all.filter((word) => word !== "").join("  ");
 }
 
 /** Without the start that says which Upload it is about: the line has said so. */
-function messageOf(error: unknown, uploadId: string): string {
+function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return oneLine(message.replace(`Cancelling ${uploadId} failed: `, ""));
+  const remedy = REMEDIES.find(([code]) => codesOf(error).some((found) => code.test(found)))?.[1];
+  return oneLine(
+    message.replace(/^Cancelling \S+ (failed: )?/, "").replace(" - Local (undefined:undefined)", "") +
+      (remedy ? `; ${remedy}` : ""),
+  );
 }
 
-function fieldsOf(error: unknown, uploadId: string): object {
-  const name = error instanceof Error ? error.name : "Error";
-  const fields = { name, message: messageOf(error, uploadId) };
+/** The codes of an error and of its causes. */
+function codesOf(error: unknown): string[] {
+  const { code, cause }: { code?: unknown; cause?: unknown } = Object(error);
+  return [...(typeof code === "string" ? [code] : []), ...(cause ? codesOf(cause) : [])];
+}
+
+function fieldsOf(error: Error): object {
+  const fields = { name: error.name, message: messageOf(error) };
   if (!(error instanceof ClientError)) return fields;
   const { attempts } = error;
   if (error instanceof ApiError) {

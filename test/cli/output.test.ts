@@ -1,0 +1,151 @@
+import { describe, expect, inject, test } from "vitest";
+import { api, cancelUpload, cli, envFor, key } from "../support/cli.js";
+import { cancelledUpload } from "../support/contract.js";
+import { run } from "../support/run.js";
+import { inTurn, json, serve } from "../support/server.js";
+
+describe("standard output is a line for each upload", () => {
+  test("in words", async () => {
+    await using server = await api();
+    expect(await cancelUpload(server.url, ["upload_1", "upload_bad"])).toEqual({
+      exitCode: 1,
+      stdout: [
+        "cancelled  upload_1  training_examples.jsonl  2.15 GB\n",
+        "failed     upload_bad  404 No such Upload: upload_bad (request: req_1, attempts: 1)\n",
+      ].join(""),
+      stderr: "1 cancelled, 1 failed\n",
+    });
+  });
+
+  test("with --json as one object: the id that was asked for, ok, and the Upload or the error", async () => {
+    await using server = await api();
+    const { exitCode, stdout, stderr } = await cancelUpload(server.url, ["upload_bad", "--json"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe("0 cancelled, 1 failed\n");
+    expect(JSON.parse(stdout)).toEqual({
+      upload_id: "upload_bad",
+      ok: false,
+      error: {
+        name: "ApiError",
+        message: "404 No such Upload: upload_bad (request: req_1, attempts: 1)",
+        status: 404,
+        code: null,
+        type: "invalid_request_error",
+        param: "upload_id",
+        request_id: "req_1",
+        retry_after_ms: null,
+        attempts: 1,
+      },
+    });
+    const success = await cancelUpload(inject("prismUrl"), ["--json", "upload_abc123"]);
+    expect(JSON.parse(success.stdout)).toEqual({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
+    expect(success.exitCode).toBe(0);
+  });
+
+  test.for<[string, Parameters<typeof json>, object]>([
+    [
+      "an answer that is no cancelled Upload",
+      [200, { id: "upload_1", status: "pending" }, { "x-request-id": "req_1" }],
+      { name: "InvalidResponseError", status: 200, request_id: "req_1", attempts: 1 },
+    ],
+    [
+      "a wait past a minute",
+      [429, {}, { "retry-after": "61" }],
+      { name: "ApiError", status: 429, retry_after_ms: 61_000, attempts: 1 },
+    ],
+  ])("with --json, for %s too", async ([, answer, error]) => {
+    await using server = await serve(json(...answer));
+    const { stdout } = await cancelUpload(server.url, ["--json", "upload_1"]);
+    expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_1", ok: false, error: expect.objectContaining(error) });
+  });
+
+  test("in which nothing that the API says is a command to the terminal", async () => {
+    const upload = { id: "upload_1", status: "cancelled", filename: "a\u001b[2J\nb", bytes: "many" };
+    await using server = await serve(json(200, upload));
+    const { stdout } = await cancelUpload(server.url, ["upload_1"]);
+    expect(stdout).toBe("cancelled  upload_1  a [2J b\n");
+  });
+});
+
+describe("--dry-run", () => {
+  test("says what would be sent, hides the key, and sends nothing", async () => {
+    await using server = await api();
+    const words = await cancelUpload(server.url, ["--dry-run", "upload_1", "upload_2"]);
+    expect(words).toEqual({
+      exitCode: 0,
+      stdout: ["upload_1", "upload_2"]
+        .map((id) => `POST  ${server.url}/uploads/${id}/cancel  authorization: Bearer ***\n`)
+        .join(""),
+      stderr: "2 would be sent, 0 failed\n",
+    });
+    const { stdout } = await cancelUpload(server.url, ["--dry-run", "--json", "upload_1"]);
+    expect(JSON.parse(stdout)).toEqual({
+      upload_id: "upload_1",
+      ok: true,
+      request: {
+        method: "POST",
+        url: `${server.url}/uploads/upload_1/cancel`,
+        headers: { authorization: "Bearer ***" },
+      },
+    });
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test("needs no key", async () => {
+    const { exitCode, stdout } = await run(process.execPath, [cli, "--dry-run", "upload_1"]);
+    expect(stdout).toBe("POST  https://api.openai.com/v1/uploads/upload_1/cancel  authorization: Bearer ***\n");
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe("the key is not shown", () => {
+  test.for([key, 'sk-"quoted"-\\-0123456789'])("if a success repeats it: %s", async (apiKey) => {
+    const upload = { id: "upload_1", object: "upload", filename: `Bearer ${apiKey}`, status: "cancelled" };
+    await using server = await serve(json(200, upload));
+    const env = { ...envFor(server.url), OPENAI_API_KEY: apiKey };
+    const words = await run(process.execPath, [cli, "upload_1"], { env });
+    expect(words.stdout).toBe("cancelled  upload_1  Bearer ***\n");
+    const { stdout } = await run(process.execPath, [cli, "--json", "upload_1"], { env });
+    expect(JSON.parse(stdout)).toEqual({
+      upload_id: "upload_1",
+      ok: true,
+      upload: { ...upload, filename: "Bearer ***" },
+    });
+  });
+
+  test("but a short key doesn't hide the words that it is part of", async () => {
+    await using server = await api();
+    const env = { ...envFor(server.url), OPENAI_API_KEY: "cance" };
+    const { stdout } = await run(process.execPath, [cli, "upload_1"], { env });
+    expect(stdout).toMatch(/^cancelled {2}upload_1 /);
+  });
+});
+
+describe("an error shows its stack only with --verbose", () => {
+  test.for([
+    [[], false],
+    [["--verbose"], true],
+  ] as const)("%j", async ([args, shown]) => {
+    await using server = await api();
+    const { stdout, stderr } = await cancelUpload(server.url, [...args, "upload_bad"]);
+    expect(/\n {4}at /.test(stderr)).toBe(shown);
+    expect(stdout).not.toMatch(/\n {4}at /);
+    expect(stdout + stderr).not.toContain(key);
+  });
+});
+
+test("--verbose has a line for each attempt that failed, with its reason and the wait", async () => {
+  await using server = await serve(
+    inTurn(
+      json(503, { error: { message: "Overloaded" } }, { "retry-after-ms": "100" }),
+      (request) => request.socket.destroy(),
+      json(200, { id: "upload_1", status: "cancelled" }),
+    ),
+  );
+  const { exitCode, stderr } = await cancelUpload(server.url, ["--verbose", "upload_1"]);
+  const lines = stderr.split("\n");
+  expect(lines[0]).toBe("Cancelling upload_1 failed: 503 Overloaded (attempts: 1); trying again in 0.1 s");
+  expect(lines[1]).toMatch(/^Cancelling upload_1 failed: no answer, .+; trying again in (0\.[89]|1\.0) s$/);
+  expect(lines.slice(2)).toEqual(["1 cancelled, 0 failed", ""]);
+  expect(exitCode).toBe(0);
+});

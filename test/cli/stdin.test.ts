@@ -1,0 +1,159 @@
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { describe, expect, test } from "vitest";
+import { api, cancelUpload, cli, ended, envFor, idOf, start } from "../support/cli.js";
+import { run } from "../support/run.js";
+import { json, type Server, serve } from "../support/server.js";
+
+function ids(server: Server): string[] {
+  return server.requests.map(idOf);
+}
+
+test("it takes an id a line, passes blank lines and comments over, and minds neither CRLF nor a missing end", async () => {
+  await using server = await api();
+  const input = "\ufeffupload_1\r\n\r\n# from March:\n  upload_2  \n  # upload_4\n\nupload_3";
+  const { exitCode, stderr } = await cancelUpload(server.url, ["-"], input);
+  expect(ids(server)).toEqual(["upload_1", "upload_2", "upload_3"]);
+  expect(stderr).toBe("3 cancelled, 0 failed\n");
+  expect(exitCode).toBe(0);
+});
+
+test("an id may be cut by the end of what is read at once", async () => {
+  await using server = await api();
+  const child = start(server, ["-"]);
+  child.stdin.write("upload_1\nuplo");
+  await once(createInterface(child.stdout), "line");
+  child.stdin.end("ad_2\n");
+  expect(await ended(child)).toBe(0);
+  expect(ids(server)).toEqual(["upload_1", "upload_2"]);
+});
+
+test("a line that is no id is one failed result with its number, and the rest goes on", async () => {
+  await using server = await api();
+  const input = 'upload_1\n{"id": "upload_2"}\n..\nnull\nundefined\nupload_3\n';
+  const { exitCode, stdout, stderr } = await cancelUpload(server.url, ["-"], input);
+  expect(stdout.split("\n").sort()).toEqual([
+    "",
+    "cancelled  upload_1  training_examples.jsonl  2.15 GB",
+    "cancelled  upload_3  training_examples.jsonl  2.15 GB",
+    'failed     line 2  no upload ID but "{\\"id\\": \\"upload_2\\"}"',
+    'failed     line 3  no upload ID but ".."',
+    'failed     line 4  no upload ID but "null"',
+    'failed     line 5  no upload ID but "undefined"',
+  ]);
+  expect(stderr).toBe("2 cancelled, 4 failed\n");
+  expect(exitCode).toBe(1);
+  const inJson = await cancelUpload(server.url, ["--json", "-"], "{}");
+  expect(JSON.parse(inJson.stdout)).toMatchObject({
+    upload_id: "{}",
+    ok: false,
+    error: { name: "TypeError", line: 1 },
+  });
+});
+
+test.for([
+  ["nothing", ""],
+  ["comments alone", "# none\n\n"],
+])("%s in it is a sentence, and exit code 1", async ([, input = ""]) => {
+  await using server = await api();
+  expect(await cancelUpload(server.url, ["-"], input)).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: "error: there is no upload ID in standard input\n0 cancelled, 0 failed\n",
+  });
+});
+
+test("an id given twice is sent once, and said so", async () => {
+  await using server = await api();
+  const { exitCode, stderr } = await cancelUpload(server.url, ["upload_1", "-"], "upload_2\nupload_2\nupload_1\n");
+  expect(stderr).toBe(
+    "line 2: upload_2 was given before, and is sent once\nline 3: upload_1 was given before, and is sent once\n2 cancelled, 0 failed\n",
+  );
+  expect(exitCode).toBe(0);
+  expect(server.requests).toHaveLength(2);
+});
+
+test("the first cancel starts with the first line", async () => {
+  await using server = await api();
+  const child = start(server, ["-"]);
+  child.stdin.write("upload_1\n");
+  const [line] = await once(createInterface(child.stdout), "line");
+  expect(line).toMatch(/^cancelled {2}upload_1 /);
+  child.stdin.end();
+  await ended(child);
+});
+
+describe("a run is resumed", () => {
+  /** Runs a line of the help's text in a shell. */
+  async function shell(server: Server, folder: string, line: string): Promise<void> {
+    const command = line.replaceAll("cancel-upload", `"${process.execPath}" "${resolve(cli)}"`);
+    await run("sh", ["-c", command], { cwd: folder, env: envFor(server.url) });
+  }
+
+  test("by the lines of --help: those that failed, and those that are in no line", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cancel-upload-"));
+    try {
+      let isFixed = false;
+      await using server = await serve((request, response) => {
+        const id = idOf(request);
+        const isRefused = !isFixed && id.endsWith("3");
+        json(isRefused ? 404 : 200, { id, status: "cancelled" })(request, response);
+      });
+      const all = Array.from({ length: 30 }, (_, n) => `upload_${n}`);
+      const results = () =>
+        readFileSync(join(folder, "results.jsonl"), "utf8")
+          .trim()
+          .split("\n")
+          .map((line): { upload_id: string; ok: boolean } => JSON.parse(line));
+      const { stdout: help } = await run(process.execPath, [cli, "--help"]);
+      const [first, again] = help
+        .split("\n")
+        .map((line) => line.trim())
+        .filter((line) => line.includes("results.jsonl"));
+
+      // The first run didn't come to its end.
+      writeFileSync(join(folder, "ids.txt"), `${all.slice(0, 20).join("\n")}\n`);
+      await shell(server, folder, first ?? "");
+      expect(results().filter(({ ok }) => ok)).toHaveLength(18);
+      writeFileSync(join(folder, "ids.txt"), `${all.join("\n")}\n`);
+      isFixed = true;
+      await shell(server, folder, again ?? "");
+
+      const cancelled = results().filter(({ ok }) => ok);
+      expect(cancelled.map(({ upload_id }) => upload_id).sort()).toEqual(all.sort());
+      expect(server.requests).toHaveLength(20 + 2 + 10);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+test("a line takes no more than 500 bytes of memory", async () => {
+  /** In bytes, of what is in use after so many lines. */
+  const memoryAfter = async (lines: number) => {
+    const script = `
+      const write = process.stdout.write.bind(process.stdout);
+      let printed = 0;
+      process.stdout.write = (...args) => {
+        printed += 1;
+        if (printed === ${lines}) {
+          gc();
+          setTimeout(() => { // Finalizers run, and free more.
+            gc();
+            console.error("bytes:", process.memoryUsage().heapUsed);
+          });
+        }
+        return write(...args);
+      };
+      await import("./${cli}");`;
+    const args = ["--expose-gc", "--input-type=module", "--eval", script, "--", "--dry-run", "-"];
+    const input = Array.from({ length: lines + 5_000 }, (_, n) => `upload_${String(n).padStart(32, "0")}\n`).join("");
+    const { stderr } = await run(process.execPath, args, { env: envFor("https://api.openai.com/v1"), input });
+    return Number(/bytes: (\d+)/.exec(stderr)?.[1]);
+  };
+  const [few, many] = await Promise.all([memoryAfter(1_000), memoryAfter(11_000)]);
+  expect((many - few) / 10_000).toBeLessThan(500);
+}, 60_000);

@@ -1,0 +1,182 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { describe, expect, test } from "vitest";
+import { api, cancelUpload, cli, ended, envFor, idOf, key, start } from "../support/cli.js";
+import { run } from "../support/run.js";
+import { json, serve } from "../support/server.js";
+
+const NOTE = "Nothing more is started; waiting for what was sent. Ctrl-C again stops at once.";
+
+function input(count: number): string {
+  return Array.from({ length: count }, (_, n) => `upload_${n}\n`).join("");
+}
+
+/** Answers when told. */
+function slow() {
+  const waiting: (() => void)[] = [];
+  const server = serve((request, response) => {
+    waiting.push(() => json(200, { id: idOf(request), status: "cancelled" })(request, response));
+  });
+  return { server, waiting };
+}
+
+describe.for([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const)("%s", ([signal, code]) => {
+  test(`lets what is in flight end, starts nothing more, and reports: exit code ${code}`, async () => {
+    const { server: serving, waiting } = slow();
+    await using server = await serving;
+    const child = start(server, ["--concurrency", "2", "upload_1", "upload_2", "upload_3"]);
+    const stdout = text(child.stdout);
+    const said: string[] = [];
+    while (waiting.length < 2) await new Promise(setImmediate);
+    child.kill(signal);
+    for await (const line of createInterface(child.stderr)) {
+      said.push(line);
+      for (const answer of waiting.splice(0)) answer();
+    }
+    expect(said).toEqual([NOTE, "2 cancelled, 0 failed, 1 not tried"]);
+    expect((await stdout).split("\n").sort()).toEqual(["", "cancelled  upload_1", "cancelled  upload_2"]);
+    expect(await ended(child)).toBe(code);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("twice stops at once, and says which may have been cancelled", async () => {
+    const { server: serving, waiting } = slow();
+    await using server = await serving;
+    const child = start(server, ["upload_1", "upload_2"]);
+    const stdout = text(child.stdout);
+    while (waiting.length < 2) await new Promise(setImmediate);
+    child.kill(signal);
+    await once(child.stderr, "data");
+    child.kill(signal);
+    expect(await ended(child)).toBe(code);
+    expect((await stdout).split("\n").sort()).toEqual([
+      "",
+      "failed     upload_1  stopped before it ended; it may have been cancelled",
+      "failed     upload_2  stopped before it ended; it may have been cancelled",
+    ]);
+  });
+});
+
+describe("after the first Ctrl-C", () => {
+  test("an attempt may still take the time-out, and no other follows", async () => {
+    await using server = await serve(() => {});
+    const child = start(server, ["--timeout", "300ms", "--max-retries", "9", "upload_1"]);
+    const stdout = text(child.stdout);
+    while (server.requests.length < 1) await new Promise(setImmediate);
+    child.kill("SIGINT");
+    expect(await ended(child)).toBe(130);
+    expect(await stdout).toBe("failed     upload_1  no answer within 300 ms (attempts: 1)\n");
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("what waits for a 429 to pass is not sent, and fails with that", async () => {
+    await using server = await serve(json(429, { error: { message: "Slow down" } }, { "retry-after": "30" }));
+    const child = start(server, ["--verbose", "--concurrency", "2", "upload_1", "upload_2", "upload_3"]);
+    const stdout = text(child.stdout);
+    const lines = createInterface(child.stderr);
+    const said: string[] = [];
+    lines.on("line", (line) => said.push(line));
+    while (said.length < 2) await once(lines, "line");
+    child.kill("SIGINT");
+    expect(await ended(child)).toBe(130);
+    expect((await stdout).split("\n").sort()).toEqual([
+      "",
+      "failed     upload_1  429 Slow down (attempts: 1)",
+      "failed     upload_2  429 Slow down (attempts: 1)",
+    ]);
+    expect(said.slice(0, 2)).toEqual(Array(2).fill(expect.stringMatching(/; trying again in 30\.0 s$/)));
+    expect(said[2]).toBe(NOTE);
+    expect(said.at(-1)).toBe("0 cancelled, 2 failed, 1 not tried");
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("it ends, though it waits for standard input", async () => {
+    await using server = await api();
+    const child = start(server, ["-"]);
+    const stderr = text(child.stderr);
+    child.stdin.write("upload_1\n");
+    await once(createInterface(child.stdout), "line");
+    child.kill("SIGINT");
+    expect(await ended(child)).toBe(130);
+    expect(await stderr).toBe(`${NOTE}\n1 cancelled, 0 failed, the rest not tried\n`);
+  });
+});
+
+test("under nohup it goes on without its terminal", async () => {
+  await using server = await api();
+  const uploads = Array.from({ length: 20 }, (_, n) => `upload_${n}`);
+  const command = `nohup "${process.execPath}" ${cli} --concurrency 1 ${uploads.join(" ")}`;
+  const child = spawn("bash", ["-c", command], { env: { ...process.env, ...envFor(server.url) } });
+  const stdout = text(child.stdout);
+  await once(child.stdout, "data");
+  child.kill("SIGHUP");
+  expect(await ended(child)).toBe(0);
+  expect((await stdout).match(/^cancelled/gm)).toHaveLength(20);
+});
+
+describe("a run that can't succeed stops, and says why and how many were not tried", () => {
+  const uploads = Array.from({ length: 100 }, (_, n) => `upload_${n}`);
+
+  test("if the key is refused", async () => {
+    const message = `Incorrect API key provided: ${key}.`;
+    await using server = await serve(json(401, { error: { message } }));
+    const { exitCode, stderr } = await cancelUpload(server.url, ["--concurrency", "1", ...uploads]);
+    expect(stderr).toBe(
+      [
+        "Stopped, since the next would fail too: 401 Incorrect API key provided: ***. (attempts: 1)",
+        "0 cancelled, 1 failed, 99 not tried\n",
+      ].join("\n"),
+    );
+    expect(exitCode).toBe(1);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("if the API asks for more than a minute", async () => {
+    await using server = await serve(json(429, { error: { message: "Later" } }, { "retry-after": "3600" }));
+    const { stderr } = await cancelUpload(server.url, ["--concurrency", "1", "-"], input(100));
+    expect(stderr).toBe(
+      "Stopped, since the API asks to wait 3600 s: 429 Later (attempts: 1)\n0 cancelled, 1 failed, the rest not tried\n",
+    );
+  });
+
+  test("but says nothing of it if that was the last", async () => {
+    await using server = await serve(json(401, { error: { message: "no" } }));
+    expect(await cancelUpload(server.url, ["upload_1"])).toEqual({
+      exitCode: 1,
+      stdout: "failed     upload_1  401 no (attempts: 1)\n",
+      stderr: "0 cancelled, 1 failed\n",
+    });
+  });
+});
+
+test("a reader that leaves early stops it without a word of protest, and nothing more is started", async () => {
+  await using server = await api();
+  const pipeline = `node ${cli} - --concurrency 1 | head -1`;
+  const { stdout, stderr } = await run("sh", ["-c", pipeline], { env: envFor(server.url), input: input(10_000) });
+  expect(stdout).toMatch(/^cancelled {2}upload_0 .*\n$/);
+  expect(stderr).toMatch(/^\d+ cancelled, 0 failed, the rest not tried\n$/);
+  expect(server.requests.length).toBeLessThan(10_000);
+});
+
+test("standard output that can't be written is one sentence, not a stack, and nothing more is started", async () => {
+  await using server = await api();
+  const env = envFor(server.url);
+  const { exitCode, stderr } = await run("sh", ["-c", `node ${cli} - >/dev/full`], { env, input: input(1_000) });
+  expect(stderr).toMatch(/^error: ENOSPC.*\n\d+ cancelled, 0 failed, the rest not tried\n$/);
+  expect(exitCode).toBe(1);
+  expect(server.requests.length).toBeLessThan(1_000);
+});
+
+test("standard error that can't be written keeps nothing from being done and reported", async () => {
+  await using server = await api();
+  const env = envFor(server.url);
+  const { exitCode, stdout } = await run("sh", ["-c", `node ${cli} upload_1 upload_1 upload_2 2>/dev/full`], { env });
+  expect(stdout.match(/^cancelled/gm)).toHaveLength(2);
+  expect(exitCode).toBe(0);
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { api, cancelUpload, cli } from "../support/cli.js";
+import { run } from "../support/run.js";
+import { serve } from "../support/server.js";
+
+describe.concurrent("a usage error is one sentence, exit code 2, and nothing is sent", () => {
+  test.for<[string, string[], string]>([
+    ["no upload", [], "missing required argument 'upload_id'"],
+    ["an empty id", [""], '"" is no upload ID'],
+    ["an id with a space", ["upload_1 upload_2"], '"upload_1 upload_2" is no upload ID'],
+    ["a path", [".."], '".." is no upload ID'],
+    ["null, as jq prints it", ["null"], '"null" is no upload ID'],
+    ["a text that no ID is as long as", ["a".repeat(257)], "is no upload ID"],
+    ["standard input twice", ["-", "-"], "- can be given only once"],
+    ["an unknown option", ["--api-key", "x", "upload_1"], "unknown option '--api-key'"],
+    ["--concurrency 0", ["--concurrency", "0", "upload_1"], "Expected a whole number, 1 or more."],
+    ["--concurrency many", ["--concurrency", "many", "upload_1"], "Expected a whole number, 1 or more."],
+    ["--max-retries -1", ["--max-retries=-1", "upload_1"], "Expected a whole number, 0 or more."],
+    ["--timeout soon", ["--timeout", "soon", "upload_1"], "Expected a time such as 30s, 500ms or 2m"],
+    ["--timeout 100 days", ["--timeout", "144000m", "upload_1"], "--timeout must be a whole number from 0"],
+    ["--base-url localhost", ["--base-url", "localhost", "upload_1"], "--base-url must be an http(s) URL"],
+    ["--base-url with a query", ["--base-url", "http://a/?b", "upload_1"], "--base-url must be an http(s) URL"],
+  ])("%s", async ([, args, sentence]) => {
+    await using server = await api();
+    const { exitCode, stdout, stderr } = await cancelUpload(server.url, args);
+    expect(stderr).toContain(`${sentence}`);
+    expect(stderr).toMatch(/^error: .+\n\(cancel-upload --help says more\)\n$/);
+    expect(stdout).toBe("");
+    expect(exitCode).toBe(2);
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test.for<[string, Record<string, string>, string]>([
+    ["no key", { OPENAI_API_KEY: "" }, "error: there is no API key: set OPENAI_API_KEY\n"],
+    ["a key that can't be sent", { OPENAI_API_KEY: "sk-sécret" }, "error: OPENAI_API_KEY must be visible ASCII"],
+    ["a bad organization", { OPENAI_ORG_ID: "my org" }, "error: OPENAI_ORG_ID must be visible ASCII characters"],
+    [
+      "a base URL without its scheme",
+      { OPENAI_BASE_URL: "127.0.0.1:4801" },
+      'error: OPENAI_BASE_URL must be an http(s) URL: http:// or https:// is missing at the start of "127.0.0.1:4801"\n',
+    ],
+    [
+      "a base URL with a password",
+      { OPENAI_BASE_URL: "me:sécret@127.0.0.1" },
+      'is missing at the start of "***@127.0.0.1"\n',
+    ],
+  ])("%s", async ([, env, sentence]) => {
+    const { exitCode, stdout, stderr } = await run(process.execPath, [cli, "upload_1"], {
+      env: { OPENAI_API_KEY: "sk-test", ...env },
+    });
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toMatch(/s.cret|\n {4}at /);
+    expect([exitCode, stdout]).toEqual([2, ""]);
+  });
+});
+
+test("--help and --version go to standard output, with exit code 0", async () => {
+  const help = await run(process.execPath, [cli, "--help"]);
+  expect(help).toMatchObject({ exitCode: 0, stderr: "", stdout: expect.stringContaining("Usage: cancel-upload") });
+  expect(help.stdout).not.toContain("--api-key");
+  const defaults = help.stdout.replaceAll(/\s+/g, " ").match(/\(default: \w+\)/g);
+  expect(defaults).toEqual(["(default: 8)", "(default: 30s)", "(default: 2)"]);
+  expect(await run(process.execPath, [cli, "--version"])).toEqual({ exitCode: 0, stderr: "", stdout: "0.1.0\n" });
+});
+
+test("numbers and times are taken as a person types them", async () => {
+  await using server = await api();
+  const args = ["--concurrency", "1_000", "--timeout", "1.5s", "--max-retries", "0", "upload_1"];
+  expect(await cancelUpload(server.url, args)).toMatchObject({ exitCode: 0 });
+
+  await using silent = await serve(() => {});
+  const { stdout } = await cancelUpload(silent.url, ["--timeout", "0.1s", "--max-retries", "0", "upload_1"]);
+  expect(stdout).toBe("failed     upload_1  no answer within 100 ms (attempts: 1)\n");
+});
