@@ -1,40 +1,71 @@
-// Compares what one cancel costs with this package, with bare fetch, and with every peer: prints it, and writes it to
-// bench/ as tables, figures and a chart. --quick only tries that all of it still works, and writes nothing.
-import { writeFile } from "node:fs/promises";
-import { chart } from "./chart.js";
-import { startLoopback } from "./loopback.js";
-import { preparePeers } from "./peers.js";
-import { goals, results, tables } from "./report.js";
-import { race } from "./timing.js";
-import { bundleSizes, importTimes, installedSizes, typeCheckTimes } from "./weight.js";
+// Measures what a cancel costs with this package, as users install it, beside its peers: prints it, and writes it to
+// bench/ as tables, figures and charts. --quick only tries that all of it works, and writes to .bench/.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { gzipSync } from "node:zlib";
+import { relativeTo, section, takeTurns } from "./measure.js";
+import { peers, pools, prepare } from "./peers.js";
+import { report } from "./report.js";
+import type { Load } from "./runner.js";
+import { bundle, cancelMany, importProgram, installed, run, startRunner, typeCheck } from "./turns.js";
 
 const quick = process.argv.includes("--quick");
-const effort = quick
-  ? { starts: 1, rounds: 5, warmUp: 5, imports: 1, typeChecks: 1 }
-  : { starts: 5, rounds: 60, warmUp: 20, imports: 21, typeChecks: 5 };
+const rounds = (full: number) => (quick ? 1 : full);
 
-const peers = await preparePeers();
-using server = await startLoopback();
-const { url } = server;
-const found = results(peers, [
-  ...(await bundleSizes(peers)),
-  ...(await installedSizes(peers)),
-  ...(await importTimes(peers, effort.imports)),
-  ...(await typeCheckTimes(peers, effort.typeChecks)),
-  ...(await race(
-    peers,
-    [
-      { id: "client-work", title: "Client work alone", batch: { calls: 250, inFlight: 1 } },
-      { id: "loopback", title: "Loopback, one at a time", batch: { url, calls: 20, inFlight: 1 } },
-      { id: "loopback-50", title: "Loopback, 50 in flight", batch: { url, calls: 200, inFlight: 50 } },
-    ],
-    effort,
-  )),
-]);
+console.log("Setting up …");
+await prepare();
+const server = fork(new URL("server.ts", import.meta.url));
+const [url = ""]: string[] = await once(server, "message");
 
-console.log(`${tables(found)}\n${goals(found)}`);
-if (!quick) {
-  await writeFile("bench/results.json", `${JSON.stringify(found, null, 2)}\n`);
-  await writeFile("bench/results.md", `# Results of \`npm run bench\`\n\n${tables(found)}`);
-  for (const theme of ["light", "dark"] as const) await writeFile(`bench/chart-${theme}.svg`, chart(found, theme));
+async function oneCancel(load: Load): Promise<number[][]> {
+  const values: number[][] = [];
+  // In new processes several times: how a program is compiled, and where its memory lies, is partly luck.
+  for (let start = 0; start < rounds(5); start += 1) {
+    const runners = peers.map((peer) => startRunner(peer, load));
+    await takeTurns(runners, rounds(20), run); // to warm up
+    values.push(...(await takeTurns(runners, rounds(60), run)));
+    for (const runner of runners) runner.disconnect();
+  }
+  return values;
 }
+
+console.log("One cancel …");
+const times = {
+  "Client work alone": await oneCancel({ inFlight: 1, iterations: 250 }),
+  "Loopback, one at a time": await oneCancel({ url, inFlight: 1, iterations: 20 }),
+  "Loopback, 50 in flight": await oneCancel({ url, inFlight: 50, iterations: 4 }),
+};
+
+console.log("Sizes, imports and type-checks …");
+const sizes = {
+  "Bundle, gzipped": await takeTurns(peers, 1, async (peer) => gzipSync(await bundle(peer), { level: 9 }).length / 1e3),
+  "Bundle, minified": await takeTurns(peers, 1, async (peer) => (await bundle(peer)).length / 1e3),
+  Installed: await takeTurns(peers, 1, installed),
+};
+const imports = { Import: await takeTurns(peers, rounds(31), importProgram) };
+const typeChecks = { "Type-check": await takeTurns(peers, rounds(5), typeCheck) };
+
+console.log("Many cancels …");
+const uploadIds = Array.from({ length: quick ? 300 : 30_000 }, (_, index) => `upload_${index}`);
+const cancels = `${uploadIds.length.toLocaleString("en")} cancels`;
+const many = {
+  [`${cancels}, 8 in flight`]: await takeTurns(pools, rounds(3), (pool) => cancelMany(pool, url, uploadIds, 8)),
+  [`${cancels}, 50 in flight`]: await takeTurns(pools, rounds(3), (pool) => cancelMany(pool, url, uploadIds, 50)),
+};
+server.disconnect();
+
+const [fetch, openapiFetch, fetchInPool] = [0, 1, 0];
+await report(
+  quick ? ".bench" : "bench",
+  [
+    section("One cancel", "times bare fetch", peers, relativeTo(fetch, times)),
+    section("Size", "kB", peers, sizes),
+    section("Import and type-check", "ms", peers, { ...imports, ...typeChecks }),
+    section("Throughput", "times bare fetch in a pool", pools, relativeTo(fetchInPool, many)),
+  ],
+  [
+    section("One cancel", "µs", peers, times),
+    section("Import", "times openapi-fetch", peers, relativeTo(openapiFetch, imports)),
+    section("Throughput", "cancels a second", pools, many),
+  ],
+);

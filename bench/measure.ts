@@ -1,40 +1,62 @@
-/** The middle of many values, and their spread: a quarter of them is below `low`, a quarter above `high`. */
-export interface Spread {
+/** A way to cancel. */
+export interface Client {
+  readonly name: string;
+  readonly kind: "ours" | "retries" | "doesn't retry";
+}
+
+/** Measures of the same clients in the same unit. */
+export interface Section {
+  readonly title: string;
+  readonly unit: string;
+  readonly measures: readonly { readonly name: string; readonly figures: readonly Figure[] }[];
+}
+
+/** The middle of a client's rounds; a quarter of them was below `low`, a quarter above `high`. */
+export interface Figure extends Client {
   readonly low: number;
   readonly median: number;
   readonly high: number;
 }
 
-/** One thing that was measured of every peer. */
-export interface Measure {
-  readonly id: string;
-  readonly title: string;
-  /** `×` is times bare `fetch`. */
-  readonly unit: "×" | "µs" | "ms" | "kB";
-  /** In the order of the peers. */
-  readonly values: readonly Spread[];
+/**
+ * Lets all take a turn in each round, in random order, so that what else the machine does meets all alike.
+ * @returns For each round what the turns gave, in the order of `clients`.
+ */
+export async function takeTurns<T>(
+  clients: readonly T[],
+  rounds: number,
+  turn: (client: T) => Promise<number>,
+): Promise<number[][]> {
+  const given: number[][] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const values: number[] = [];
+    const order = clients.map((client, index) => ({ client, index, key: Math.random() })).sort((a, b) => a.key - b.key);
+    for (const { client, index } of order) values[index] = await turn(client);
+    given.push(values);
+  }
+  return given;
 }
 
-export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN;
-  return { low: at(0.25), median: at(0.5), high: at(0.75) };
+/** Of each measure its rounds. */
+export type Rounds = Readonly<Record<string, readonly number[][]>>;
+
+/** Each value, divided by what the client at this index had in the same round. */
+export function relativeTo(index: number, measures: Rounds): Rounds {
+  const relative = (round: readonly number[]) => round.map((value) => value / (round[index] ?? Number.NaN));
+  return Object.fromEntries(Object.entries(measures).map(([name, rounds]) => [name, rounds.map(relative)]));
 }
 
-/** A value that has no spread. */
-export function exact(value: number): Spread {
-  return { low: value, median: value, high: value };
-}
-
-/** In random order, so that what one leaves behind is not always the same one's to meet. */
-export function shuffled<T>(values: Iterable<T>): T[] {
-  const keyed = Array.from(values, (value) => ({ value, key: Math.random() }));
-  return keyed.sort((a, b) => a.key - b.key).map(({ value }) => value);
-}
-
-/** As people read it: `1.25×`, `6.2 kB`, `12.5 MB`, `48 ms`. */
-export function show(value: number, unit: Measure["unit"]): string {
-  if (unit === "×") return `${value.toFixed(2)}×`;
-  if (unit === "kB" && value >= 1_000) return `${(value / 1_000).toFixed(1)} MB`;
-  return `${value.toFixed(value === 0 || value >= 9.95 ? 0 : 1)} ${unit}`;
+export function section(title: string, unit: string, clients: readonly Client[], measures: Rounds): Section {
+  const figures = (rounds: readonly number[][]) =>
+    clients.map(({ name, kind }, index) => {
+      const values = rounds.map((round) => round[index] ?? Number.NaN).sort((a, b) => a - b);
+      const at = (share: number) => {
+        const position = (values.length - 1) * share;
+        const [below = Number.NaN, above = below] = values.slice(Math.floor(position));
+        return below + (above - below) * (position % 1);
+      };
+      return { name, kind, low: at(0.25), median: at(0.5), high: at(0.75) };
+    });
+  const named = Object.entries(measures).map(([name, rounds]) => ({ name, figures: figures(rounds) }));
+  return { title, unit, measures: named };
 }

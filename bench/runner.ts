@@ -1,49 +1,32 @@
-// Runs one peer's program, a batch of cancels at each message, and answers with the ns that one cancel took.
-import { pathToFileURL } from "node:url";
-import { body, headers } from "./answer.js";
+// Cancels with one peer's program: so often at each message, which it answers with the µs that one cancel took.
+import { Bench } from "tinybench";
+import { cancelledUpload } from "../test/support/contract.js";
 
-/** How often to cancel, and how. */
-export interface Batch {
-  /** Where; without it, `fetch` answers at once. */
+/** How to cancel, and how often. */
+export interface Load {
+  /** Of the server; without it, `fetch` answers at once. */
   readonly url?: string;
-  readonly calls: number;
   readonly inFlight: number;
+  readonly iterations: number;
 }
 
-type Cancel = (uploadId: string) => Promise<unknown>;
-
-const [path = ""] = process.argv.slice(2);
-const program: { connect(baseUrl: string): Cancel } = await import(pathToFileURL(path).href);
-
-const platformFetch = globalThis.fetch;
-// To read its arguments as a Request is what any fetch does first, so that bare `fetch` gets its headers checked too.
+const answer = JSON.stringify(cancelledUpload);
 const instantFetch: typeof fetch = async (input, init) => {
+  // Any fetch makes a Request of its arguments first, so that bare fetch gets its headers checked here too.
   new Request(input, init);
-  return new Response(body, { headers });
+  return new Response(answer, { headers: { "content-type": "application/json", "x-request-id": "req_abc123" } });
 };
 
-const clients = new Map<string, Cancel>();
+const [program = "", load = ""] = process.argv.slice(2);
+const { url, inFlight, iterations }: Load = JSON.parse(load);
+if (url === undefined) globalThis.fetch = instantFetch;
+const { connect }: { connect(baseUrl: string): (uploadId: string) => Promise<unknown> } = await import(program);
+const cancel = connect(url ?? "https://api.openai.com/v1");
+const uploadIds = Array.from({ length: inFlight }, () => "upload_abc123");
 
-function clientFor(url: string): Cancel {
-  const client = clients.get(url) ?? program.connect(url);
-  clients.set(url, client);
-  return client;
-}
-
-async function run({ url, calls, inFlight }: Batch): Promise<number> {
-  globalThis.fetch = url === undefined ? instantFetch : platformFetch;
-  const cancel = clientFor(url ?? "https://api.openai.com/v1");
-  const several = async () => {
-    for (let call = inFlight; call <= calls; call += inFlight) last = await cancel("upload_abc123");
-  };
-  let last: unknown;
-  const start = process.hrtime.bigint();
-  await Promise.all(Array.from({ length: inFlight }, several));
-  const ns = Number(process.hrtime.bigint() - start) / calls;
-  if (!JSON.stringify(last).includes('"cancelled"')) throw new Error(`${path} cancelled nothing`);
-  return ns;
-}
-
-process.on("message", async (batch: Batch) => process.send?.(await run(batch)));
+process.on("message", async () => {
+  const bench = new Bench({ iterations, time: 0, warmup: false, throws: true });
+  const [task] = await bench.add(program, () => Promise.all(uploadIds.map(cancel))).run();
+  if (task?.result.state === "completed") process.send?.((task.result.latency.mean * 1_000) / inFlight);
+});
 process.once("disconnect", () => process.exit());
-process.send?.("ready");

@@ -1,9 +1,11 @@
-// Cancels every Upload at once, and tells its parent where.
+// Cancels every Upload at once, in a process of its own, and tells its parent where.
+import { cancelledUpload } from "../test/support/contract.js";
 import { serve } from "../test/support/server.js";
-import { body, headers } from "./answer.js";
 
-const server = await serve((_request, response) => {
-  response.writeHead(200, headers).end(body);
+const answer = JSON.stringify(cancelledUpload);
+const server = await serve(({ url = "" }, response) => {
+  response.setHeader("content-type", "application/json");
+  response.end(answer.replace("upload_abc123", url.split("/").at(-2) ?? ""));
 }, 0);
 process.once("disconnect", () => process.exit());
 process.send?.(server.url);
