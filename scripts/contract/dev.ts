@@ -2,35 +2,16 @@
 //   npm run dev [-- port]
 import { mkdtempSync, rmSync, watch } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import ts from "typescript";
+import { generateTypes, TYPES } from "./generate.js";
 import { contract, type Prism, startPrism } from "./prism.js";
 import { redocly } from "./redocly.js";
 
 const [port = "4010"] = process.argv.slice(2);
-const TYPES = "generated/openapi.d.ts";
-
-/** As a process it would take the better part of the second. Its own types lack those of libraries, so don't compile. */
-const openapiTypescript: {
-  default(contract: URL): Promise<ts.Node[]>;
-  astToString(types: ts.Node[]): string;
-  COMMENT_HEADER: string;
-} = createRequire(import.meta.url)("openapi-typescript");
-
-/** Writes the types, where they are others now, and waits until TypeScript has looked at them. */
-async function generate(): Promise<void> {
-  const { default: typesOf, astToString, COMMENT_HEADER } = openapiTypescript;
-  const types = COMMENT_HEADER + astToString(await typesOf(pathToFileURL(contract)));
-  if (types === (await readFile(TYPES, "utf8").catch(() => undefined))) return;
-  const check = nextCheck();
-  await writeFile(TYPES, types);
-  await check;
-}
 
 const folder = mkdtempSync(join(tmpdir(), "contract-dev-"));
 process.once("exit", () => rmSync(folder, { recursive: true }));
@@ -41,19 +22,41 @@ function say(text: string): void {
   console.log(process.stdout.isTTY ? line : stripVTControlCharacters(line));
 }
 
-/** The last contract without an error. Prism watches this copy, since it ends at a contract that it can't read. */
+/** The last contract without an error, as one file. Prism watches it, and ends at a contract that it can't read. */
 const served = join(folder, "openapi.yaml");
+const next = join(folder, "next.yaml");
 let prism: Prism | undefined;
 
-async function serve(text: string): Promise<void> {
-  if (prism && text === (await readFile(served, "utf8"))) return;
+/** Has the mock serve the contract. */
+async function serve(): Promise<void> {
+  const [text, former] = await Promise.all([readFile(next, "utf8"), readFile(served, "utf8").catch(() => undefined)]);
+  if (prism && text === former) return;
   const reloaded = prism && listens(prism);
   await writeFile(served, text);
   if (await reloaded) return;
-  prism = await startPrism("mock", served, "--port", port);
+  prism = undefined;
+  await start();
 }
 
-/** Whether Prism listens again; false where it ends. */
+async function start(): Promise<Prism> {
+  const started = await startPrism("mock", served, "--port", port);
+  prism = started;
+  started.exited.then(() => {
+    if (prism !== started) return;
+    prism = undefined;
+    say("✗ The mock has died; it starts again");
+    updates = updates.then(revive).catch(fail);
+  });
+  return started;
+}
+
+async function revive(): Promise<void> {
+  if (prism) return;
+  const { url } = await start();
+  say(`✓ ${url} serves ${contract} again`);
+}
+
+/** Whether Prism listens again; false if it ends. */
 async function listens({ log }: Prism): Promise<boolean> {
   const lines = createInterface(log);
   let listening = false;
@@ -65,7 +68,6 @@ async function listens({ log }: Prism): Promise<boolean> {
   log.resume();
   return listening;
 }
-
 let errors: ts.Diagnostic[] = [];
 let checked = reportSources;
 
@@ -108,17 +110,23 @@ function report(well: string): void {
   say(errors.length === 0 ? `✓ ${well}` : `✗ Types don't check\n${shown}`);
 }
 
+/** Writes the types, if they are others now, and waits until TypeScript has looked at them. */
+async function generate(): Promise<void> {
+  const types = await generateTypes();
+  if (types === (await readFile(TYPES, "utf8").catch(() => undefined))) return;
+  const check = nextCheck();
+  await writeFile(TYPES, types);
+  await check;
+}
+
 async function update(): Promise<void> {
   const start = performance.now();
-  const { ok, output } = await redocly("lint");
+  const [{ ok, output }] = await Promise.all([redocly("lint"), redocly("bundle", contract, "--output", next)]);
   if (!ok) {
-    // Of what is no YAML, Redocly gives the place in another form.
-    const problems = output.replace(/ in ".+" \((\d+:\d+)\)/, ` at ${contract}:$1`);
-    say(`✗ ${contract} is broken; its types and the mock stay as they were\n${problems}`);
+    say(`✗ ${contract} is broken; its types and the mock stay as they were\n${output}`);
     return;
   }
-  const text = await readFile(contract, "utf8");
-  await Promise.all([serve(text), generate()]);
+  await Promise.all([serve(), generate()]);
   const seconds = ((performance.now() - start) / 1_000).toFixed(1);
   report(`${contract} is sound, its types check, ${prism?.url} serves it (${seconds} s)`);
 }
@@ -143,6 +151,6 @@ function saved(): void {
 say(`Watching ${contract}; Ctrl-C ends it`);
 watchTypes();
 // Folders, since editors that save by renaming leave a watched file behind.
-watch(dirname(contract), saved);
+watch(dirname(contract), { recursive: true }, saved);
 watch(".", (_event, file) => file === "redocly.yaml" && saved());
 saved();

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
+/** Where the contract is, or where it starts if it is in several files. */
 export const contract = "openapi/openapi.yaml";
 
 const bin = createRequire(import.meta.url).resolve("@stoplight/prism-cli");
@@ -13,9 +14,11 @@ export interface Prism extends AsyncDisposable {
   readonly url: string;
   /** Its log, from then on. */
   readonly log: Readable;
+  /** Settles once its process has ended. */
+  readonly exited: Promise<unknown>;
 }
 
-/** Starts `prism <command> <contract>`, on a free port where the arguments name none, and waits until it listens. */
+/** Starts `prism <command> <contract>`, on a free port unless the arguments name one, and waits until it listens. */
 export async function startPrism(command: "mock" | "proxy", ...args: string[]): Promise<Prism> {
   const port = args.includes("--port") ? [] : ["--port", "0"];
   const child = spawn(process.execPath, [bin, command, ...args, ...port], { stdio: ["ignore", "pipe", "pipe"] });
@@ -33,6 +36,7 @@ export async function startPrism(command: "mock" | "proxy", ...args: string[]): 
     return {
       url,
       log: child.stdout,
+      exited,
       async [Symbol.asyncDispose]() {
         process.off("exit", kill);
         kill();

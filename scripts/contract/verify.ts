@@ -1,91 +1,241 @@
-// Sends one cancel through Prism to the API, and lists each way in which what was sent or answered departs from the
-// contract. Exits with 0 where there is none, with 1 and the list, or with 2 where there was nothing to verify.
+// Sends one request to the API, and lists each way in which the answer departs from the contract.
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- upload_…
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
-import { createClient } from "../../src/index.js";
-import { contract as contents } from "../../test/support/contract.js";
-import { contract, startPrism } from "./prism.js";
+//   OPENAI_API_KEY=sk-… npm run contract:verify -- --operation completeUpload --body '{"part_ids":["part_…"]}' upload_…
+// A binary field of a multipart body names a file. Exits with 0 if a success was verified, 1 if something departs,
+// 2 if there was nothing to verify, and 3 if all that was verified is an error.
+//
+// Not by Prism's proxy: it follows redirects, hides the API's own status, and lets unknown fields pass.
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { parseArgs } from "node:util";
+import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { type Contract, type Endpoint, endpointsOf, readContract } from "./contract.js";
 
-/** What Prism answers in the API's stead: the request was not sent, or the answer departs, or there was none. */
-interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly validation?: readonly Violation[];
+const SUCCESS = 0;
+const DEPARTURES = 1;
+const NOTHING_VERIFIED = 2;
+const ERROR_VERIFIED = 3;
+
+const TIMEOUT = 60_000;
+/** The shortest part of the key that is hidden, in characters: a shorter one is found in the midst of words. */
+const MIN_KEY_PART = 6;
+
+export interface Verdict {
+  readonly exitCode: number;
+  readonly output: string;
 }
 
-interface Violation {
-  readonly message: string;
-}
+/** Why nothing could be verified, and what to do about it. */
+class NothingToVerify extends Error {}
 
-function isProblem(body: unknown): body is Problem {
-  return typeof body === "object" && body !== null && "type" in body && "title" in body;
-}
-
-/** The API's own status, which only Prism's log has; undefined where nothing was sent, or no answer came. */
-async function statusIn(log: Readable): Promise<number | undefined> {
-  for await (const line of createInterface(log)) {
-    const end = /has returned (\d{3})|Request terminated/.exec(line);
-    if (end) return end[1] ? Number(end[1]) : undefined;
-  }
-  return undefined;
-}
-
-/** To Prism, `default` documents every status. Here it doesn't, so that the contract comes to name those that occur. */
-function isDocumented(status: number): boolean {
-  const { responses } = contents.paths["/uploads/{upload_id}/cancel"].post;
-  return String(status) in responses || `${Math.floor(status / 100)}XX` in responses;
-}
-
-async function verify(uploadId: string, api: string): Promise<{ status: number | undefined; departures: string[] }> {
-  await using prism = await startPrism("proxy", contract, api, "--errors");
-  const answered = statusIn(prism.log);
-  const { error, response } = await createClient({ baseUrl: prism.url, maxRetries: 0 }).POST(
-    "/uploads/{upload_id}/cancel",
-    { params: { path: { upload_id: uploadId } }, parseAs: "text" },
-  );
-  const status = await answered;
-  const problem = isProblem(error) ? error : undefined;
-  const violations: readonly Violation[] =
-    problem?.validation ?? JSON.parse(response.headers.get("sl-violations") ?? "[]");
-
-  const departures = violations.map(({ message }) => message);
-  if (status !== undefined && !isDocumented(status))
-    departures.unshift(`The contract doesn't name the status ${status}`);
-  if (problem && violations.length === 0) {
-    // Either the API's, such as a connection refused, or Prism's own, which a request that departs gets.
-    if (status === undefined && !problem.type.includes("/prism/errors#")) throw new Error(problem.title);
-    departures.push(problem.title);
-  }
-  return { status, departures };
-}
-
-const [uploadId] = process.argv.slice(2);
-const key = process.env["OPENAI_API_KEY"]?.trim();
-const api = process.env["OPENAI_BASE_URL"]?.trim() || contents.servers[0]?.url;
-
-function say(text: string): void {
-  console.log(key ? text.replaceAll(key, "[OPENAI_API_KEY]") : text);
-}
-
-if (!uploadId) {
-  say("Name the Upload to cancel: npm run contract:verify -- upload_…");
-  process.exitCode = 2;
-} else if (!key) {
-  say("Set OPENAI_API_KEY to the key to cancel it with.");
-  process.exitCode = 2;
-} else if (!api) {
-  say(`Set OPENAI_BASE_URL, since ${contract} names no server.`);
-  process.exitCode = 2;
-} else {
+export async function verify(
+  contract: Contract,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Verdict> {
+  const key = env["OPENAI_API_KEY"]?.trim() ?? "";
   try {
-    const { status, departures } = await verify(uploadId, api);
-    const answer = status === undefined ? "Nothing was sent" : `${api} answered ${status}`;
-    say(departures.length === 0 ? `${answer}, as the contract says.` : `${answer}. What departs from the contract:`);
-    for (const departure of departures) say(`- ${departure}`);
-    process.exitCode = departures.length === 0 ? 0 : 1;
+    const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url;
+    const endpoint = chooseEndpoint(contract, args);
+    const response = await send(requestOf(endpoint, args, api, key));
+    const departures = await departuresOf(endpoint, response);
+    const answered = `${api} answered ${response.status}`;
+    if (departures.length > 0) {
+      const list = departures.map((departure) => `\n- ${departure}`).join("");
+      return verdict(DEPARTURES, `${answered}. What departs from the contract:${list}`);
+    }
+    if (response.ok) return verdict(SUCCESS, `${answered}, as the contract says.`);
+    return verdict(ERROR_VERIFIED, `${answered}, as the contract says. Only that error is verified, not a success.`);
   } catch (error) {
-    say(`There is nothing to verify: ${error instanceof Error ? error.message : error}`);
-    process.exitCode = 2;
+    if (error instanceof NothingToVerify) return verdict(NOTHING_VERIFIED, error.message);
+    throw error;
   }
+
+  function verdict(exitCode: number, text: string): Verdict {
+    return { exitCode, output: hide(key, text) };
+  }
+}
+
+function chooseEndpoint(contract: Contract, args: readonly string[]): Endpoint {
+  const { operation } = parse(args).values;
+  const endpoints = endpointsOf(contract);
+  const chosen = endpoints.filter(({ operationId }) => operation === undefined || operationId === operation);
+  if (chosen[0] && chosen.length === 1) return chosen[0];
+  const names = endpoints.map(({ operationId }) => operationId).join(", ");
+  throw new NothingToVerify(`Name one operation of the contract with --operation: ${names}.`);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { operation: { type: "string" }, body: { type: "string" } },
+    });
+  } catch (error) {
+    throw new NothingToVerify(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The endpoint's request, with the arguments as the values of its required parameters, in the contract's order. */
+function requestOf(
+  { method, path, parameters, requestBody }: Endpoint,
+  args: readonly string[],
+  api: string | undefined,
+  key: string,
+): Request {
+  const { values, positionals } = parse(args);
+  const required = parameters.filter((parameter) => parameter.required);
+  if (positionals.length !== required.length) {
+    const names = required.map(({ name }) => `<${name}>`).join(" ");
+    throw new NothingToVerify(`Give a value for each parameter: npm run contract:verify -- ${names}`);
+  }
+  if (!/^[!-~]+$/.test(key)) throw new NothingToVerify("Set OPENAI_API_KEY to an API key.");
+  if (!api || !/^https?:\/\/[^@?#]+$/i.test(api) || !URL.canParse(api)) {
+    throw new NothingToVerify("Set OPENAI_BASE_URL to an http(s) URL without user, query or fragment.");
+  }
+
+  let filledPath = path;
+  const query = new URLSearchParams();
+  const headers = new Headers({ authorization: `Bearer ${key}` });
+  for (const [index, parameter] of required.entries()) {
+    const value = positionals[index] ?? "";
+    if (parameter.in === "query") query.set(parameter.name, value);
+    else if (parameter.in === "header") headers.set(parameter.name, value);
+    else if (/^\.{0,2}$/.test(value)) throw new NothingToVerify(`${parameter.name} must not be "", "." or "..".`);
+    else filledPath = filledPath.replace(`{${parameter.name}}`, encodeURIComponent(value));
+  }
+
+  const url = `${api.replace(/\/$/, "")}${filledPath}${query.size > 0 ? `?${query}` : ""}`;
+  const body = bodyOf(requestBody, values.body);
+  if (typeof body === "string") headers.set("content-type", "application/json");
+  // Nothing is followed: a redirect is an answer, and the key must not travel.
+  return new Request(url, { method, headers, body, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT) });
+}
+
+function bodyOf(requestBody: Endpoint["requestBody"], json: string | undefined): string | FormData | null {
+  if (requestBody === undefined || (json === undefined && !requestBody.required)) return null;
+  const [mediaType, { schema } = { schema: {} }] = Object.entries(requestBody.content)[0] ?? [];
+  const body = json === undefined ? undefined : parseJson(json);
+  const problems = problemsWith(schema, body);
+  if (problems.length > 0)
+    throw new NothingToVerify(`Give the body as the contract has it, with --body '{…}': ${problems.join("; ")}.`);
+  if (mediaType !== "multipart/form-data") return JSON.stringify(body);
+
+  const form = new FormData();
+  const { properties = {} }: { properties?: Record<string, { format?: string }> } = schema;
+  for (const [name, value] of Object.entries(Object(body))) {
+    const text = String(value);
+    if (properties[name]?.format === "binary") form.set(name, new Blob([readFileSync(text)]), basename(text));
+    else form.set(name, text);
+  }
+  return form;
+}
+
+async function send(request: Request): Promise<Response> {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    const { cause = error } = Object(error);
+    throw new NothingToVerify(`There was no answer: ${cause instanceof Error ? cause.message : cause}`);
+  }
+}
+
+async function departuresOf({ responses }: Endpoint, response: Response): Promise<string[]> {
+  const { status } = response;
+  // `default` documents every status. Here it doesn't, so that the contract comes to name those that occur.
+  const named = responses[status] ?? responses[`${Math.floor(status / 100)}XX`];
+  const { headers = {}, content = {} } = named ?? responses["default"] ?? {};
+  const departures: string[] = [];
+  if (status >= 300 && status < 400) departures.push("It is a redirect, which was not followed");
+  if (named === undefined) departures.push(`The contract doesn't name the status ${status}`);
+
+  for (const [name, { required, schema }] of Object.entries(headers)) {
+    const value = response.headers.get(name);
+    if (value !== null) departures.push(...problemsWith(schema, value, `header ${name}`));
+    else if (required) departures.push(`The header ${name} is missing`);
+  }
+
+  const mediaType = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+  const documented = content[mediaType.toLowerCase()];
+  const text = await response.text().catch(() => undefined);
+  if (text === undefined) departures.push("The body breaks off");
+  else if (Object.keys(content).length === 0) {
+    if (text !== "") departures.push("There is a body, of which the contract says nothing");
+  } else if (documented === undefined) {
+    const expected = Object.keys(content).join(", ");
+    departures.push(`The content-type is ${mediaType ? `"${mediaType}"` : "missing"}, not ${expected}`);
+  } else if (mediaType.toLowerCase().endsWith("json")) {
+    const body = parseJson(text);
+    // Without the parser's own words: they repeat the start of the body, which may be a part of the key.
+    departures.push(...(body === undefined ? ["The body is no JSON"] : problemsWith(documented.schema, body)));
+  }
+  return departures;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+const ajvOfText = new Ajv2020({ strict: false, allErrors: true, validateFormats: false, coerceTypes: true });
+
+function problemsWith(schema: object, value: unknown, header?: string): string[] {
+  const isValid = (header ? ajvOfText : ajv).compile(closed(schema));
+  if (isValid(value)) return [];
+  const errors = isValid.errors ?? [];
+  return errors
+    .filter((error) => !followsFromChoice(error, errors))
+    .map(({ keyword, instancePath, message, params }) => {
+      const where = header ?? (instancePath.slice(1).replaceAll("/", ".") || "The body");
+      if (keyword === "unevaluatedProperties") {
+        return `${where} has the field ${JSON.stringify(params["unevaluatedProperty"])}, which the contract doesn't`;
+      }
+      const allowed: unknown = params["allowedValues"] ?? params["allowedValue"];
+      return `${where} ${message}${allowed === undefined ? "" : `: ${JSON.stringify(allowed)}`}`;
+    });
+}
+
+/** Where no choice of an `anyOf` fits, none has said which fields there are. */
+function followsFromChoice({ keyword, instancePath }: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  return (
+    keyword === "unevaluatedProperties" &&
+    errors.some((other) => /^(any|one)Of$/.test(other.keyword) && other.instancePath === instancePath)
+  );
+}
+
+/** A schema that takes no field but those that it names, at whatever depth. */
+function closed(schema: object): object {
+  return close(
+    JSON.parse(JSON.stringify(schema), (keyword, value) => {
+      if (keyword === "items") return close(value);
+      if (keyword !== "properties") return value;
+      return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, close(field)]));
+    }),
+  );
+}
+
+function close(schema: unknown): object {
+  return { ...Object(schema), unevaluatedProperties: false };
+}
+
+/** The text without the key, and without any part of it. */
+function hide(key: string, text: string): string {
+  let hidden = text;
+  for (let length = key.length; length >= MIN_KEY_PART; length--) {
+    for (let start = 0; start + length <= key.length; start++) {
+      hidden = hidden.replaceAll(key.slice(start, start + length), "[OPENAI_API_KEY]");
+    }
+  }
+  return hidden;
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const { exitCode, output } = await verify(await readContract(), process.argv.slice(2), process.env);
+  console.log(output);
+  process.exitCode = exitCode;
 }

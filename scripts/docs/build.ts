@@ -1,6 +1,6 @@
-// Writes site/: the docs as one page, and beside it the contract, for download.
-import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { contract } from "../contract/prism.js";
+// Writes site/: the docs as one page, and beside it the contract as one file, for download.
+import { readFile, writeFile } from "node:fs/promises";
+import { bundle } from "../contract/contract.js";
 import { redocly } from "../contract/redocly.js";
 
 const page = "site/index.html";
@@ -10,7 +10,7 @@ const LOGO = "https://cdn.redoc.ly/redoc/logo-mini-full.svg";
 const { ok, output } = await redocly("build-docs", "cancel-upload", "--inlineBundle", "--output", page);
 if (ok) {
   await writeFile(page, (await readFile(page, "utf8")).replaceAll(LOGO, "data:,"));
-  await copyFile(contract, "site/openapi.yaml");
+  await bundle("site/openapi.yaml");
   console.log(`Wrote ${page}: open it in a browser.`);
 } else {
   console.error(output);

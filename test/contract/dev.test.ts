@@ -1,12 +1,15 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
 import { json, serve } from "../support/server.js";
 
+const DEV = resolve("scripts/contract/dev.ts");
+const CONTRACT = "openapi/openapi.yaml";
 const TYPES = "generated/openapi.d.ts";
 const OK = "✓ openapi/openapi.yaml is sound";
 
@@ -19,16 +22,13 @@ async function freePort(): Promise<string> {
   return String(address.port);
 }
 
-test("npm run dev keeps the types and the mock at the last sound contract, and says where another is broken", {
+test("npm run dev keeps the types and the mock at the last sound contract, and says what is wrong with another", {
   timeout: 60_000,
 }, async () => {
   using copy = copyOfRepository();
   const port = await freePort();
   // A group of its own, to which Ctrl-C goes as it does in a terminal.
-  const dev = spawn(process.execPath, ["--import", "tsx", "scripts/contract/dev.ts", port], {
-    cwd: copy.folder,
-    detached: true,
-  });
+  const dev = spawn(process.execPath, ["--import", "tsx", DEV, port], { cwd: copy.folder, detached: true });
   const interrupt = () => process.kill(-(dev.pid ?? 0), "SIGINT");
   process.once("exit", interrupt);
   const exited = once(dev, "exit");
@@ -61,8 +61,8 @@ test("npm run dev keeps the types and the mock at the last sound contract, and s
   const types = copy.read(TYPES);
   copy.edit("      summary: Cancel upload\n", "      sumary: Cancel upload\n");
   expect(await says("is broken")).toMatch(/openapi\/openapi\.yaml:\d+:7 .*sumary/);
-  const sound = copy.read("openapi/openapi.yaml");
-  copy.write("openapi/openapi.yaml", `${sound}\n   no: [yaml`);
+  const sound = copy.read(CONTRACT);
+  copy.write(CONTRACT, `${sound}\n   no: [yaml`);
   expect(await says("is broken")).toMatch(/ at openapi\/openapi\.yaml:\d+:\d+/);
   const index = copy.read("src/index.ts");
   copy.write("src/index.ts", `${index}export const wrong: string = 1;\n`);
@@ -72,9 +72,22 @@ test("npm run dev keeps the types and the mock at the last sound contract, and s
   expect(copy.read(TYPES)).toBe(types);
   expect(await served()).toMatchObject({ filename: "new.jsonl" });
 
-  copy.write("openapi/openapi.yaml", sound.replace("sumary", "summary").replaceAll("cancelled", "canceled"));
+  copy.write(CONTRACT, sound.replace("sumary", "summary").replaceAll("cancelled", "canceled"));
   expect(await says("✗ Types don't check")).toMatch(/src\/cancel-upload\.ts:\d+:\d+/);
   expect(await served()).toMatchObject({ status: "canceled" });
+
+  copy.write(CONTRACT, sound.replace("sumary", "summary"));
+  copy.split();
+  await says(OK);
+  copy.write("openapi/upload.yaml", copy.read("openapi/upload.yaml").replaceAll("parts:", "chunks:"));
+  await says(OK);
+  expect(copy.read(TYPES)).toContain("chunks?: number");
+  expect(await served()).toMatchObject({ status: "cancelled" });
+
+  const prism = execFileSync("pgrep", ["-P", String(dev.pid), "-f", "prism"], { encoding: "utf8" });
+  process.kill(Number(prism), "SIGKILL");
+  expect(await says("serves openapi/openapi.yaml again")).toContain("✗ The mock has died; it starts again");
+  expect(await served()).toMatchObject({ status: "cancelled" });
 
   interrupt();
   process.off("exit", interrupt);
@@ -82,13 +95,12 @@ test("npm run dev keeps the types and the mock at the last sound contract, and s
   await expect(served()).rejects.toThrow("fetch failed");
 });
 
-test("where its port is taken, npm run dev says so and ends", { timeout: 60_000 }, async () => {
+test("if its port is taken, npm run dev says so and ends", { timeout: 60_000 }, async () => {
   await using server = await serve(json(200, {}));
   using copy = copyOfRepository();
   const { port } = new URL(server.url);
-  const { exitCode, stdout } = await run(process.execPath, ["--import", "tsx", "scripts/contract/dev.ts", port], {
-    cwd: copy.folder,
-  });
+  const args = ["--import", "tsx", DEV, port];
+  const { exitCode, stdout } = await run(process.execPath, args, { cwd: copy.folder });
   expect(stdout).toContain(`Port ${port} is taken`);
   expect(exitCode).toBe(1);
 });

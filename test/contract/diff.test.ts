@@ -1,9 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { diff } from "../../scripts/contract/diff.js";
 import { type Copy, copyOfRepository } from "../support/copy.js";
-import { type Ended, run } from "../support/run.js";
+import { run } from "../support/run.js";
+
+// No repository that the folder for temporary files may be in.
+process.env["GIT_CEILING_DIRECTORIES"] = tmpdir();
 
 const BREAKING = ["        - purpose\n        - status\n", "        - status\n"] as const;
 const VERSION = / {2}version: \d+\.\d+\.\d+/;
@@ -13,8 +18,7 @@ function git(copy: Copy, ...args: string[]): void {
   execFileSync("git", [...author, ...args], { cwd: copy.folder, stdio: "pipe" });
 }
 
-function repository(): Copy {
-  const copy = copyOfRepository();
+function repository(copy: Copy = copyOfRepository()): Copy {
   git(copy, "init", "--quiet");
   setVersion(copy, "1.0.0");
   commit(copy);
@@ -31,27 +35,23 @@ function setVersion(copy: Copy, version: string): void {
   copy.edit(current, `  version: ${version}`);
 }
 
-function diff(copy: Copy, ...args: string[]): Promise<Ended> {
-  // No repository of which the folder for temporary files may be a part.
-  const env = { GIT_CEILING_DIRECTORIES: join(copy.folder, "..") };
-  return run(process.execPath, ["--import", "tsx", "scripts/contract/diff.ts", ...args], { cwd: copy.folder, env });
-}
+const CONTRACT = "openapi/openapi.yaml";
 
 test("a breaking change needs a major version, while it is edited and once it is committed", async () => {
   using copy = repository();
   copy.edit(...BREAKING);
-  const edited = await diff(copy);
-  expect(edited.stdout).toContain("require a major bump (2.0.0)");
+  const edited = await diff(undefined, copy.folder);
+  expect(edited.output).toContain("Properties of `Upload` are no longer required: `purpose`.");
+  expect(edited.output).toContain("it must be 2.0.0 or higher");
   expect(edited.exitCode).toBe(1);
 
   commit(copy);
-  expect(await diff(copy)).toMatchObject({
-    exitCode: 1,
-    stdout: expect.stringContaining("require a major bump (2.0.0)"),
-  });
+  const committed = await diff(undefined, copy.folder);
+  expect(committed.output).toContain("it must be 2.0.0 or higher");
+  expect(committed.exitCode).toBe(1);
 
   setVersion(copy, "2.0.0");
-  expect(await diff(copy, "HEAD~")).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Diff passed") });
+  expect(await diff("HEAD~", copy.folder)).toMatchObject({ exitCode: 0, output: expect.stringContaining("is 2.0.0.") });
 });
 
 test("a release is what is compared with, whatever was committed since", async () => {
@@ -61,21 +61,91 @@ test("a release is what is compared with, whatever was committed since", async (
   commit(copy);
   copy.edit("Cancels the Upload.", "Cancels it.");
   commit(copy);
-  const { exitCode, stdout, stderr } = await diff(copy);
-  expect(stdout + stderr).toContain("v0.1.0 vs openapi/openapi.yaml");
-  expect(stdout + stderr).toContain("require a major bump (2.0.0)");
+  const { exitCode, output } = await diff(undefined, copy.folder);
+  expect(output).toContain("info.version was 1.0.0 at v0.1.0 and is 1.0.0; it must be 2.0.0 or higher.");
   expect(exitCode).toBe(1);
 
-  expect((await diff(copy, "HEAD~")).stdout).toContain("require a patch bump (1.0.1)");
+  expect((await diff("HEAD~", copy.folder)).output).toContain("it must be 1.0.1 or higher");
 });
 
-test("a contract that has not changed passes", async () => {
+const PARAMETERS = `      parameters:
+        - { name: reason, in: query, required: true, schema: { type: string, enum: [a, b], maxLength: 5 } }
+`;
+
+test.for<[string, string, [before: string, after: string][]]>([
+  [
+    "a path parameter that is renamed",
+    "2.0.0",
+    [
+      ["/uploads/{upload_id}/cancel:", "/uploads/{id}/cancel:"],
+      ["- name: upload_id", "- name: id"],
+    ],
+  ],
+  [
+    "a schema that is renamed",
+    "2.0.0",
+    [
+      ["schemas/OpenAIFile", "schemas/File"],
+      ["    OpenAIFile:", "    File:"],
+    ],
+  ],
+  ["an operation that is renamed", "2.0.0", [["operationId: cancelUpload", "operationId: cancel"]]],
+  ["a schema that is new", "1.1.0", [["  schemas:\n", "  schemas:\n    New: { type: string }\n"]]],
+  ["a value that a request may have now", "1.1.0", [["enum: [a, b]", "enum: [a, b, c]"]]],
+  ["a parameter that is no longer required", "1.1.0", [["required: true, schema", "schema"]]],
+  ["a parameter that may be longer", "1.1.0", [["maxLength: 5", "maxLength: 6"]]],
+  [
+    "other words",
+    "1.0.1",
+    [
+      ["Cancels the Upload.", "Cancels it."],
+      ["summary: The Upload expired", "summary: Expired"],
+    ],
+  ],
+])("%s needs version %s", async ([, version, edits]) => {
+  using copy = copyOfRepository();
+  copy.edit("      parameters:\n", PARAMETERS);
+  repository(copy);
+  for (const [before, after] of edits) copy.edit(before, after);
+  const { exitCode, output } = await diff(undefined, copy.folder);
+  expect(output).toContain(`it must be ${version} or higher.`);
+  expect(exitCode).toBe(1);
+});
+
+test("a change in a second file of the contract is seen", async () => {
+  using copy = copyOfRepository();
+  copy.split();
+  repository(copy);
+  copy.write("openapi/upload.yaml", copy.read("openapi/upload.yaml").replace("  - purpose\n", ""));
+  const { exitCode, output } = await diff(undefined, copy.folder);
+  expect(output).toContain("no longer required: `purpose`");
+  expect(output).toMatch(/at \S*openapi\/upload\.yaml:\d+:\d+/);
+  expect(exitCode).toBe(1);
+});
+
+test("a contract that has not changed passes, but not with a lower version", async () => {
   using copy = repository();
   git(copy, "tag", "v0.1.0");
-  expect(await diff(copy)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("0 major, 0 minor, 0 patch") });
+  expect(await diff(undefined, copy.folder)).toEqual({
+    exitCode: 0,
+    output: "0 major, 0 minor, 0 patch. info.version was 1.0.0 at v0.1.0 and is 1.0.0.",
+  });
+  setVersion(copy, "0.9.0");
+  expect(await diff(undefined, copy.folder)).toMatchObject({
+    exitCode: 1,
+    output: expect.stringContaining("is 0.9.0; it must be 1.0.0 or higher."),
+  });
 });
 
-test("where there is no history to compare with, it says so and passes", async () => {
+test("what is no YAML is an error that says where", async () => {
+  using copy = repository();
+  copy.write(CONTRACT, `${copy.read(CONTRACT)}\n   no: [yaml`);
+  const { exitCode, output } = await diff(undefined, copy.folder);
+  expect(output).toMatch(/^Error: .+ at \S*openapi\/openapi\.yaml:\d+:\d+$/);
+  expect(exitCode).toBe(1);
+});
+
+test("if there is no history to compare with, it says so and passes", async () => {
   using first = repository();
   using shallow = repository();
   shallow.edit(...BREAKING);
@@ -84,16 +154,15 @@ test("where there is no history to compare with, it says so and passes", async (
   git(shallow, "checkout", "--quiet", "FETCH_HEAD");
   using none = repository();
   rmSync(join(none.folder, ".git"), { recursive: true });
-  for (const copy of [first, shallow, none]) {
-    const { exitCode, stdout, stderr } = await diff(copy);
-    expect(stdout + stderr).toContain("nothing to compare with");
+  for (const { folder } of [first, shallow, none]) {
+    const { exitCode, output } = await diff(undefined, folder);
+    expect(output).toContain("nothing to compare with");
     expect(exitCode).toBe(0);
   }
 });
 
-test("a revision that has no contract is an error that says so", async () => {
-  using copy = repository();
-  const { exitCode, stdout, stderr } = await diff(copy, "v9");
-  expect(stdout + stderr).toContain("There is no openapi/openapi.yaml at the git revision v9");
+test("npm run contract:diff prints it, and exits with its code", async () => {
+  const { exitCode, stdout } = await run(process.execPath, ["--import", "tsx", "scripts/contract/diff.ts", "v9"]);
+  expect(stdout).toContain("There is no openapi/openapi.yaml at the git revision v9");
   expect(exitCode).toBe(2);
 });

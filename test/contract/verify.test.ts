@@ -1,121 +1,238 @@
+import type { RequestListener } from "node:http";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { readContract } from "../../scripts/contract/contract.js";
+import { type Verdict, verify } from "../../scripts/contract/verify.js";
 import { cancelledUpload } from "../support/contract.js";
-import { copyOfRepository } from "../support/copy.js";
-import { type Ended, run } from "../support/run.js";
-import { inTurn, json, serve } from "../support/server.js";
+import { run } from "../support/run.js";
+import { inTurn, json, type Server, serve } from "../support/server.js";
 
-function verify(args: string[], env: Record<string, string>, cwd = "."): Promise<Ended> {
-  return run(process.execPath, ["--import", "tsx", "scripts/contract/verify.ts", ...args], { env, cwd });
-}
-
+const KEY = "sk-proj-SECRETabcdefghijklmnopqrstuvwxyz";
+const contract = await readContract();
+const nowhere = await urlOfServerThatIsGone();
 const upload = Object(cancelledUpload);
 const refusal = { error: { message: "no", type: "invalid_request_error", param: null, code: null } };
+const requestId = { "x-request-id": "req_1" };
 
-test.for([
-  ["a cancelled Upload", json(200, upload)],
-  ["an error that the contract documents", json(404, refusal)],
-] as const)("%s is as the contract says, and exits with 0", async ([, answer]) => {
-  await using server = await serve(answer);
-  const { exitCode, stdout } = await verify(["upload_abc123"], {
-    OPENAI_API_KEY: "sk-test",
-    OPENAI_BASE_URL: server.url,
+function answer(status: number, body: unknown, headers: Record<string, string> = requestId): RequestListener {
+  return json(status, body, headers);
+}
+
+async function urlOfServerThatIsGone(): Promise<string> {
+  await using server = await serve(() => {});
+  return server.url;
+}
+
+function verifyAt(server: Server, args: string[] = ["upload_abc123"], of = contract): Promise<Verdict> {
+  return verify(of, args, { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: server.url });
+}
+
+test("a cancelled Upload is as the contract says, and exits with 0", async () => {
+  await using server = await serve(answer(200, upload));
+  expect(await verifyAt(server)).toEqual({
+    exitCode: 0,
+    output: `${server.url} answered 200, as the contract says.`,
   });
-  expect(stdout).toMatch(/^http:\S+ answered \d+, as the contract says\.\n$/);
-  expect(exitCode).toBe(0);
   expect(server.requests.map(({ method, url, headers }) => [method, url, headers.authorization])).toEqual([
-    ["POST", "/v1/uploads/upload_abc123/cancel", "Bearer sk-test"],
+    ["POST", "/v1/uploads/upload_abc123/cancel", `Bearer ${KEY}`],
   ]);
 });
 
-test.for([
-  ["a missing field", json(200, { ...upload, filename: undefined }), ["required property 'filename'"]],
+test("an error that the contract documents is no success: it says so, and exits with 3", async () => {
+  await using server = await serve(answer(404, refusal));
+  expect(await verifyAt(server)).toEqual({
+    exitCode: 3,
+    output: `${server.url} answered 404, as the contract says. Only that error is verified, not a success.`,
+  });
+});
+
+const { filename, ...withoutFilename } = upload;
+const html = { ...requestId, "content-type": "text/html" };
+const file = {
+  ...{ id: "file-1", bytes: 5, created_at: 5, filename, object: "file", purpose: "batch", status: "processed" },
+};
+
+test.for<[string, RequestListener, string[]]>([
+  ["a missing field", answer(200, withoutFilename), ["The body must have required property 'filename'"]],
+  [
+    "a field that the contract doesn't have",
+    answer(200, { ...upload, region: "eu" }),
+    [`The body has the field "region", which the contract doesn't`],
+  ],
+  [
+    "such a field within a field, beside one that is missing",
+    answer(200, { ...withoutFilename, file: { ...file, region: "eu" } }),
+    ["The body must have required property 'filename'", `file has the field "region", which the contract doesn't`],
+  ],
   [
     "two fields of a wrong type",
-    json(200, { ...upload, bytes: "5", id: 5 }),
-    ["property bytes must be integer", "property id must be string"],
+    answer(200, { ...upload, bytes: "5", id: 5 }),
+    ["id must be string", "bytes must be integer"],
   ],
   [
-    "an unknown status of the Upload",
-    json(200, { ...upload, status: "canceled" }),
-    ["property status must be equal to one of"],
-  ],
-  ["a status code that only `default` documents", json(418, refusal), ["doesn't name the status 418"]],
-  [
-    "a status code of success that only `default` documents",
-    json(202, upload),
-    ["doesn't name the status 202", "required property 'error'"],
-  ],
-  ["501, in whose stead Prism answers with the contract's example", json(501, refusal), ["the status 501"]],
-  [
-    "an HTML page",
-    json(200, "<html>", { "content-type": "text/html" }),
-    ['media type "text/html" does not match', "body must be object"],
+    "a File that is none",
+    answer(200, { ...upload, file: { ...file, bytes: "5" } }),
+    ["file.bytes must be integer", "file must be null", "file must match a schema in anyOf"],
   ],
   [
-    "an HTML page with an error",
-    json(502, "<html>", { "content-type": "text/html" }),
-    ["doesn't name the status 502", 'media type "text/html" does not match', "body must be object"],
+    "an Upload that is not cancelled",
+    answer(200, { ...upload, status: "pending" }),
+    [`status must be equal to constant: "cancelled"`],
+  ],
+  ["a missing x-request-id", answer(200, upload, {}), ["The header x-request-id is missing"]],
+  ["a 429 without Retry-After", answer(429, refusal), ["The header Retry-After is missing"]],
+  ["a status code that only `default` documents", answer(418, refusal), ["The contract doesn't name the status 418"]],
+  [
+    "a success that only `default` documents",
+    answer(202, { status: "cancelled" }),
+    [
+      "The contract doesn't name the status 202",
+      "The body must have required property 'error'",
+      `The body has the field "status", which the contract doesn't`,
+    ],
+  ],
+  ["501", answer(501, refusal), ["The contract doesn't name the status 501"]],
+  ["an HTML page", answer(200, "<html>", html), [`The content-type is "text/html", not application/json`]],
+  [
+    "no content-type",
+    inTurn((_, response) => response.writeHead(200, requestId).end()),
+    ["The content-type is missing, not application/json"],
   ],
   [
     "JSON that is cut short",
-    inTurn((_request, response) => response.writeHead(200, { "content-type": "application/json" }).end('{"id":')),
-    ["invalid json response body"],
+    inTurn((_, response) =>
+      response.writeHead(200, { ...requestId, "content-type": "application/json" }).end('{"id":'),
+    ),
+    ["The body is no JSON"],
   ],
-] as const)("%s is listed, and exits with 1", async ([, answer, departures]) => {
-  await using server = await serve(answer);
-  const { exitCode, stdout } = await verify(["upload_abc123"], {
-    OPENAI_API_KEY: "sk-test",
-    OPENAI_BASE_URL: server.url,
-  });
-  const [first, ...list] = stdout.trimEnd().split("\n");
+  [
+    "a body that breaks off",
+    inTurn((_, response) => {
+      response.writeHead(200, { ...requestId, "content-type": "application/json", "content-length": 100 });
+      response.write('{"id":', () => response.destroy());
+    }),
+    ["The body breaks off"],
+  ],
+])("%s is listed, and exits with 1", async ([, listener, departures]) => {
+  await using server = await serve(listener);
+  const { exitCode, output } = await verifyAt(server);
+  const [first, ...list] = output.split("\n- ");
   expect(first).toMatch(/answered \d+\. What departs from the contract:$/);
-  expect(list).toHaveLength(departures.length);
-  for (const departure of departures) expect(stdout).toContain(departure);
+  expect(list).toEqual(departures);
   expect(exitCode).toBe(1);
   expect(server.requests).toHaveLength(1);
 });
 
-test("a request that departs from the contract is not sent, but listed", async () => {
-  await using server = await serve(json(200, upload));
-  using copy = copyOfRepository();
-  copy.edit(
-    "      parameters:\n",
-    "      parameters:\n        - { name: x-new, in: header, required: true, schema: { type: string } }\n",
-  );
-  const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
-  const { exitCode, stdout } = await verify(["upload_abc123"], env, copy.folder);
-  expect(stdout).toBe(
-    "Nothing was sent. What departs from the contract:\n- Request header must have required property 'x-new'\n",
-  );
+test.for([301, 302, 303, 307, 308])("a redirect (%i) is listed, and not followed", async (status) => {
+  await using elsewhere = await serve(answer(200, upload));
+  await using server = await serve(answer(status, {}, { location: `${elsewhere.url}/elsewhere` }));
+  const { exitCode, output } = await verifyAt(server);
+  expect(output).toContain("- It is a redirect, which was not followed");
   expect(exitCode).toBe(1);
-  expect(server.requests).toHaveLength(0);
+  expect(elsewhere.requests).toHaveLength(0);
 });
 
-test("the key is not shown, not even where the server repeats it", async () => {
-  await using server = await serve((request, response) =>
-    response.writeHead(200, { "content-type": `text/${request.headers.authorization?.split(" ")[1]}` }).end(),
-  );
-  const { exitCode, stdout } = await verify(["upload_abc123"], {
-    OPENAI_API_KEY: "sk-secret",
-    OPENAI_BASE_URL: server.url,
-  });
-  expect(stdout).toContain("text/[OPENAI_API_KEY]");
-  expect(stdout).not.toContain("sk-secret");
+test.for<[string, RequestListener]>([
+  ["its media type", (_, response) => response.writeHead(200, { "content-type": `text/${KEY}` }).end()],
+  ["a field's name", answer(200, { ...upload, [KEY]: 1, [`${KEY.slice(0, 12)}…`]: 1 })],
+  ["what is no JSON", (_, response) => response.writeHead(200, { "content-type": "application/json" }).end(KEY)],
+])("no part of the key is shown, even if the server repeats it in %s", async ([, listener]) => {
+  await using server = await serve(listener);
+  const { exitCode, output } = await verifyAt(server);
+  for (let start = 0; start + 6 <= KEY.length; start++) expect(output).not.toContain(KEY.slice(start, start + 6));
   expect(exitCode).toBe(1);
 });
 
-test.for([
-  ["no Upload is named", [], {}, "Name the Upload to cancel: npm run contract:verify -- upload_…"],
-  ["there is no key", ["upload_abc123"], { OPENAI_API_KEY: "" }, "Set OPENAI_API_KEY to the key"],
-  ["the id can't be sent", [".."], {}, 'upload_id must be a well-formed string other than "", "." and ".."'],
-  ["there is no server", ["upload_abc123"], {}, "connect ECONNREFUSED"],
-  ["the server's address is none", ["upload_abc123"], { OPENAI_BASE_URL: "nowhere" }, "Invalid upstream URL"],
-] as const)("where %s, it says what to do, and exits with 2", async ([, args, env, sentence]) => {
-  const { exitCode, stdout } = await verify([...args], {
-    OPENAI_API_KEY: "sk-test",
-    OPENAI_BASE_URL: "http://127.0.0.1:9/v1",
+test.for<[string, string[], Record<string, string>, string]>([
+  ["no Upload is named", [], {}, "Give a value for each parameter: npm run contract:verify -- <upload_id>"],
+  ["there is no key", ["upload_abc123"], { OPENAI_API_KEY: "" }, "Set OPENAI_API_KEY to an API key."],
+  ["the key can't be sent", ["upload_abc123"], { OPENAI_API_KEY: "sk-1\n2" }, "Set OPENAI_API_KEY to an API key."],
+  ["the id can't be sent", [".."], {}, 'upload_id must not be "", "." or "..".'],
+  ["there is no server", ["upload_abc123"], {}, "There was no answer: connect ECONNREFUSED"],
+  ["its address is none", ["upload_abc123"], { OPENAI_BASE_URL: "nowhere" }, "Set OPENAI_BASE_URL to an http(s) URL"],
+  ["there is no such operation", ["--operation", "cancel", "upload_abc123"], {}, "--operation: cancelUpload."],
+  ["there is no such option", ["--what", "upload_abc123"], {}, "Unknown option '--what'"],
+])("if %s, it says what to do, and exits with 2", async ([, args, env, sentence]) => {
+  const { exitCode, output } = await verify(contract, args, {
+    OPENAI_API_KEY: KEY,
+    OPENAI_BASE_URL: nowhere,
     ...env,
   });
-  expect(stdout).toContain(sentence);
+  expect(output).toContain(sentence);
   expect(exitCode).toBe(2);
+});
+
+const responses = { "200": {} };
+const upload_id = { name: "upload_id", in: "path", required: true, schema: { type: "string" } } as const;
+const two = {
+  paths: {
+    "/uploads/{upload_id}/complete": {
+      parameters: [upload_id],
+      post: {
+        operationId: "completeUpload",
+        requestBody: {
+          required: true,
+          content: {
+            "application/json": {
+              schema: {
+                type: "object",
+                required: ["part_ids"],
+                properties: { part_ids: { type: "array", items: { type: "string" } } },
+              },
+            },
+          },
+        },
+        responses,
+      },
+    },
+    "/uploads/{upload_id}/parts": {
+      post: {
+        operationId: "addUploadPart",
+        parameters: [upload_id],
+        requestBody: {
+          required: true,
+          content: {
+            "multipart/form-data": {
+              schema: { type: "object", properties: { data: { type: "string", format: "binary" } } },
+            },
+          },
+        },
+        responses,
+      },
+    },
+  },
+};
+
+test("of several operations one is named, and gets its body", async () => {
+  const bodies: Promise<string>[] = [];
+  await using server = await serve((request, response) => {
+    bodies.push(text(request).finally(() => response.end()));
+  });
+  expect((await verifyAt(server, ["upload_abc123"], two)).output).toBe(
+    "Name one operation of the contract with --operation: completeUpload, addUploadPart.",
+  );
+  const complete = ["--operation", "completeUpload", "upload_abc123", "--body"];
+  expect((await verifyAt(server, [...complete, '{"part_ids":5}'], two)).output).toBe(
+    "Give the body as the contract has it, with --body '{…}': part_ids must be array.",
+  );
+  expect(bodies).toHaveLength(0);
+
+  expect(await verifyAt(server, [...complete, '{"part_ids":["part_1"]}'], two)).toMatchObject({ exitCode: 0 });
+  const part = ["--operation", "addUploadPart", "upload_abc123", "--body", '{"data":"LICENSE"}'];
+  expect(await verifyAt(server, part, two)).toMatchObject({ exitCode: 0 });
+  const [json, form] = await Promise.all(bodies);
+  expect(json).toBe('{"part_ids":["part_1"]}');
+  expect(form).toContain('name="data"; filename="LICENSE"');
+  expect(form).toContain("MIT License");
+});
+
+test("npm run contract:verify prints it, and exits with its code", async () => {
+  await using server = await serve(answer(404, refusal));
+  const { exitCode, stdout } = await run(
+    process.execPath,
+    ["--import", "tsx", "scripts/contract/verify.ts", "upload_abc123"],
+    { env: { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: server.url } },
+  );
+  expect(stdout).toContain("answered 404, as the contract says.");
+  expect(exitCode).toBe(3);
 });

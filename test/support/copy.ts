@@ -10,14 +10,15 @@ export interface Copy extends Disposable {
   write(file: string, text: string): void;
   /** Replaces a text of the contract, which must be there. */
   edit(before: string, after: string): void;
+  /** Moves the Upload's schema to a file of its own, openapi/upload.yaml. */
+  split(): void;
 }
 
-export function copyOfRepository(): Copy {
+/** @param folders Those of the folders that it needs. */
+export function copyOfRepository(folders: readonly string[] = ["src", "openapi", "generated"]): Copy {
   const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
-  for (const entry of ["src", "scripts", "openapi", "generated", "test/support"]) {
-    cpSync(entry, join(folder, entry), { recursive: true });
-  }
-  for (const entry of ["package.json", "redocly.yaml", "redocly.diff.yaml", "tsconfig.json"]) {
+  for (const entry of folders) cpSync(entry, join(folder, entry), { recursive: true });
+  for (const entry of ["package.json", "redocly.yaml", "tsconfig.json"]) {
     cpSync(entry, join(folder, entry));
   }
   symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
@@ -32,6 +33,12 @@ export function copyOfRepository(): Copy {
       const text = read(contract);
       if (!text.includes(before)) throw new Error(`the contract has no ${before}`);
       write(contract, text.replace(before, after));
+    },
+    split() {
+      const text = read(contract);
+      const [schema = ""] = /(?<=^ {4}Upload:\n)(?: {6}.*\n)+/m.exec(text) ?? [];
+      write(contract, text.replace(schema, '      $ref: "./upload.yaml"\n'));
+      write(join(contract, "../upload.yaml"), schema.replaceAll(/^ {6}/gm, "").replaceAll('"#', '"./openapi.yaml#'));
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };

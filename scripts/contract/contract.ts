@@ -1,0 +1,65 @@
+import { contract } from "./prism.js";
+import { redocly } from "./redocly.js";
+
+/** What the scripts read of the contract. */
+export interface Contract {
+  readonly servers?: readonly { readonly url: string }[];
+  readonly paths: Readonly<Record<string, PathItem>>;
+}
+
+const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"] as const;
+
+type PathItem = { readonly [method in (typeof METHODS)[number]]?: Operation } & {
+  readonly parameters?: readonly Parameter[];
+};
+
+export interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly required?: boolean; readonly content: Content };
+  readonly responses: Readonly<Record<string, Response>>;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query" | "header" | "cookie";
+  readonly required?: boolean;
+  readonly schema: object;
+}
+
+interface Response {
+  readonly headers?: Readonly<Record<string, { readonly required?: boolean; readonly schema: object }>>;
+  readonly content?: Content;
+}
+
+type Content = Readonly<Record<string, { readonly schema: object }>>;
+
+/** The contract as one document, whatever files it is in, with what each `$ref` refers to in its place. */
+export async function readContract(): Promise<Contract> {
+  const { ok, stdout, output } = await redocly("bundle", contract, "--dereferenced", "--ext", "json");
+  if (!ok) throw new Error(output);
+  return JSON.parse(stdout);
+}
+
+/** Writes the contract, whatever files it is in, as one. */
+export async function bundle(to: string): Promise<void> {
+  const { ok, output } = await redocly("bundle", contract, "--output", to);
+  if (!ok) throw new Error(output);
+}
+
+/** An operation, with its method, its path and all its parameters. */
+export interface Endpoint extends Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+}
+
+export function endpointsOf({ paths }: Contract): Endpoint[] {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = item[method];
+      const parameters = [...(item.parameters ?? []), ...(operation?.parameters ?? [])];
+      return operation ? [{ ...operation, method: method.toUpperCase(), path, parameters }] : [];
+    }),
+  );
+}

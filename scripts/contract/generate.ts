@@ -1,0 +1,30 @@
+// Writes the contract's types to generated/openapi.d.ts.
+//   npm run generate
+// A script, since only openapi-typescript's Node API can give a binary field the type Blob.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import openapiTypescript, { astToString, COMMENT_HEADER } from "openapi-typescript";
+import ts from "typescript";
+import { contract } from "./prism.js";
+
+export const TYPES = "generated/openapi.d.ts";
+
+/** The contract's types, as the text of a module. */
+export async function generateTypes(): Promise<string> {
+  const types = await openapiTypescript(pathToFileURL(contract), {
+    transform: ({ format }) => (format === "binary" ? ts.factory.createTypeReferenceNode("Blob") : undefined),
+    silent: true,
+  });
+  return COMMENT_HEADER + astToString(types);
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const types = await generateTypes();
+  if (!process.argv.includes("--check")) {
+    writeFileSync(TYPES, types);
+    console.log(`Wrote ${TYPES}.`);
+  } else if (!existsSync(TYPES) || types !== readFileSync(TYPES, "utf8")) {
+    console.error(`${TYPES} is older than the contract. Run "npm run generate" and commit it.`);
+    process.exitCode = 1;
+  }
+}
