@@ -229,7 +229,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests, or the quota is used up. */
+            /** @description Another request is changing the Upload; try again after a while. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests: try again after a while. Or the quota is used up (`insufficient_quota`): trying again doesn't help. */
             429: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];

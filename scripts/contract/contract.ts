@@ -15,6 +15,8 @@ type PathItem = { readonly [method in (typeof METHODS)[number]]?: Operation } & 
 
 export interface Operation {
   readonly operationId: string;
+  readonly summary?: string;
+  readonly "x-codeSamples"?: readonly { readonly lang: string; readonly source: string }[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly required?: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, Response>>;
@@ -28,11 +30,18 @@ export interface Parameter {
 }
 
 interface Response {
+  readonly description?: string;
   readonly headers?: Readonly<Record<string, { readonly required?: boolean; readonly schema: object }>>;
   readonly content?: Content;
 }
 
-type Content = Readonly<Record<string, { readonly schema: object }>>;
+type Content = Readonly<Record<string, MediaType>>;
+
+interface MediaType {
+  readonly schema: object;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
+}
 
 /** The contract as one document, whatever files it is in, with what each `$ref` refers to in its place. */
 export async function readContract(): Promise<Contract> {

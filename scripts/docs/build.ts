@@ -9,7 +9,11 @@ const LOGO = "https://cdn.redoc.ly/redoc/logo-mini-full.svg";
 
 const { ok, output } = await redocly("build-docs", "cancel-upload", "--inlineBundle", "--output", page);
 if (ok) {
-  await writeFile(page, (await readFile(page, "utf8")).replaceAll(LOGO, "data:,"));
+  const html = (await readFile(page, "utf8"))
+    .replaceAll(LOGO, "data:,")
+    // Redoc's script knows each place of the page by its hash, but its HTML lacks the "#".
+    .replaceAll(/(<a class="[^"]*" href=")(?=\/)/g, "$1#");
+  await writeFile(page, html);
   await bundle("site/openapi.yaml");
   console.log(`Wrote ${page}: open it in a browser.`);
 } else {

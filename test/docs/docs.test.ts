@@ -1,18 +1,33 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AxeResults } from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { endpointsOf, readContract } from "../../scripts/contract/contract.js";
 import { contract as contractPath } from "../../scripts/contract/prism.js";
 import { launchChromium } from "../support/chromium.js";
-import { contract, documentedErrors } from "../support/contract.js";
 
 const DESKTOP = { width: 1440, height: 1000 };
 const PHONE = { width: 390, height: 844 };
 const site = pathToFileURL(resolve("site/index.html")).href;
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
-const { post } = contract.paths["/uploads/{upload_id}/cancel"];
+const operations = endpointsOf(await readContract());
+
+/** Each error that the contract has for the cancel, as a row of the table of errors has it. */
+const documented = operations
+  .filter(({ operationId }) => operationId === "cancelUpload")
+  .flatMap(({ responses }) => Object.entries(responses))
+  .filter(([status]) => /^[45]/.test(status))
+  .flatMap(([status, { content = {} }]) => {
+    const examples = Object.values(content).flatMap(({ examples = {} }) => Object.values(examples));
+    const codes = examples.map(({ value }) => String(Object(value).error.code ?? ""));
+    const isTriedAgain = Number(status) === 409 || Number(status) === 429 || Number(status) >= 500;
+    return [...new Set(codes)].map((code) => [status, code, isTriedAgain ? "yes" : "no"].join(" "));
+  });
 
 let browser: Browser;
 beforeAll(async () => {
@@ -23,11 +38,17 @@ afterAll(() => browser.close());
 /** The page as a person opens it, with what it asked the network for, and the errors that it logged. */
 interface Opened extends AsyncDisposable {
   readonly page: Page;
+  /** The operation that it is opened at. */
+  readonly operation: Locator;
   readonly requests: readonly string[];
   readonly errors: readonly string[];
 }
 
-async function open(options: BrowserContextOptions = {}): Promise<Opened> {
+async function open(
+  options: BrowserContextOptions = {},
+  operationId = "cancelUpload",
+  url = `${site}#/other/${operationId.toLowerCase()}`,
+): Promise<Opened> {
   const context = await browser.newContext({ viewport: DESKTOP, ...options });
   const page = await context.newPage();
   const requests: string[] = [];
@@ -35,15 +56,16 @@ async function open(options: BrowserContextOptions = {}): Promise<Opened> {
   page.on("request", (request) => requests.push(request.url()));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(error.message));
-  await page.goto(site);
+  await page.goto(url);
   // Redoc draws the page twice: as it was built, and again where a person can use it.
-  await page.getByRole("button", { name: "curl" }).waitFor();
-  return { page, requests, errors, [Symbol.asyncDispose]: () => context.close() };
+  const operation = page.locator(`[data-section-id="/other/${operationId.toLowerCase()}"]`);
+  await operation.getByRole("button", { name: "curl" }).waitFor();
+  return { page, operation, requests, errors, [Symbol.asyncDispose]: () => context.close() };
 }
 
-/** What can be read on the page, without the mark-up that the contract's texts have. */
-async function read(page: Page): Promise<string> {
-  return plain(await page.locator("main").innerText());
+/** What can be read, without the mark-up that the contract's texts have. */
+async function read(part: Locator): Promise<string> {
+  return plain(await part.innerText());
 }
 
 function plain(text: string): string {
@@ -55,43 +77,51 @@ function plain(text: string): string {
 }
 
 /** Redoc draws the fields of a field once they are scrolled to. */
-async function showFile(page: Page): Promise<void> {
-  await page.getByText("The ready File object").scrollIntoViewIfNeeded();
-  await page.getByText("status_details").waitFor();
+async function showFile(operation: Locator): Promise<void> {
+  await operation.getByText("The ready File object").scrollIntoViewIfNeeded();
+  await operation.getByText("status_details").waitFor();
 }
 
-async function showResponse(page: Page, status: string): Promise<void> {
-  await page.getByRole("tablist", { name: "Response status" }).getByRole("tab", { name: status }).click();
+async function showResponse(operation: Locator, status: string): Promise<void> {
+  await operation.getByRole("tablist", { name: "Response status" }).getByRole("tab", { name: status }).click();
 }
 
-async function showSample(page: Page, from: string, to: string): Promise<void> {
-  await page.getByRole("button", { name: from, exact: true }).click();
+async function showSample({ page, operation }: Opened, from: string, to: string): Promise<void> {
+  await operation.getByRole("button", { name: from, exact: true }).click();
   await page.getByRole("menuitem", { name: to, exact: true }).click();
 }
 
 interface Schema {
   readonly description?: string;
   readonly enum?: readonly string[];
+  readonly const?: string;
   readonly deprecated?: boolean;
   readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly allOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
 }
 
-/** Every text that the contract has for the fields of a schema: what they are, and the values that they may have. */
-function texts({ properties = {} }: Schema): string[] {
-  return Object.entries(properties).flatMap(([name, field]) => [
-    name,
-    ...(field.description ? [plain(field.description)] : []),
-    ...(field.enum ?? []).map((value) => JSON.stringify(value)),
-    ...(field.deprecated ? ["deprecated"] : []),
-    ...texts(field),
-  ]);
+/** Every text that the contract has for a schema: its fields, what they are, and the values that they may have. */
+function texts(schema: Schema): string[] {
+  const { properties = {}, items, allOf = [], anyOf = [] } = schema;
+  return [
+    ...Object.entries(properties).flatMap(([name, field]) => [
+      name,
+      ...(field.description ? [plain(field.description)] : []),
+      ...[...(field.enum ?? []), ...(field.const ? [field.const] : [])].map((value) => JSON.stringify(value)),
+      ...(field.deprecated ? ["deprecated"] : []),
+      ...texts(field),
+    ]),
+    ...[...allOf, ...anyOf, ...(items ? [items] : [])].flatMap(texts),
+  ];
 }
 
 test("the page opens on what the operation does and how to call it, and offers the contract for download", async () => {
-  await using opened = await open();
+  await using opened = await open({}, "cancelUpload", site);
   const { page } = opened;
   expect(await page.title()).toBe("OpenAI Cancel Upload");
-  expect(await page.locator("meta[name=description]").getAttribute("content")).toContain("Give up an unfinished");
+  expect(await page.locator("meta[name=description]").getAttribute("content")).toContain("Cancel an unfinished");
   expect(await page.locator("link[rel=icon]").getAttribute("href")).toMatch(/^data:image\/svg/);
   for (const name of ["OpenAI Cancel Upload", "Cancel upload"]) {
     const heading = page.getByRole("heading", { name }).first();
@@ -100,62 +130,145 @@ test("the page opens on what the operation does and how to call it, and offers t
   expect(await page.getByText("curl -X POST").first().isVisible()).toBe(true);
 
   const download = await page.getByRole("link", { name: "OpenAPI description" }).getAttribute("href");
-  const file = fileURLToPath(new URL(download ?? "", site));
-  expect(readFileSync(file, "utf8")).toBe(readFileSync(contractPath, "utf8"));
+  const file = readFileSync(fileURLToPath(new URL(download ?? "", site)), "utf8");
+  expect(file).not.toMatch(/\$ref: '?[^#']/);
+  expect(parse(file).info).toEqual(parse(readFileSync(contractPath, "utf8")).info);
 });
 
-test("every field, value and deprecation of the answer can be read", async () => {
-  await using opened = await open();
+test("the page says that it is unofficial, and leads to the package and to OpenAI's own", async () => {
+  await using opened = await open({}, "cancelUpload", site);
   const { page } = opened;
-  await showFile(page);
-  const { Upload, OpenAIFile } = contract.components.schemas;
-  const expected = [...texts(Upload ?? {}), ...texts(OpenAIFile ?? {})];
-  expect(expected.length).toBeGreaterThan(50);
-  const shown = await read(page);
-  for (const text of expected) expect(shown).toContain(text);
+  expect(await read(page.locator("main"))).toContain("These docs are unofficial.");
+  const links = await page.locator("main a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+  expect(links).toContain("https://www.npmjs.com/package/openai-cancel-upload");
+  expect(links).toContain("https://www.npmjs.com/package/openai-cancel-upload?activeTab=readme");
+  expect(links).toContain("https://platform.openai.com/docs/api-reference/uploads/cancel");
 });
 
-describe("every response can be read, with its fields and its examples", () => {
-  test.for(Object.keys(post.responses).filter((status) => status !== "200"))("%s", async (status) => {
-    await using opened = await open();
-    const { page } = opened;
-    await showResponse(page, status);
-    const response = post.responses[status];
-    await expect.poll(() => read(page)).toContain(plain(response?.description ?? ""));
-    const shown = await read(page);
-    for (const text of texts(contract.components.schemas["ErrorResponse"] ?? {})) expect(shown).toContain(text);
+test("under a path of a host, each link of the sidebar leads to its place on the page", async () => {
+  const server = createServer((request, response) => {
+    if (request.url !== "/project/") return response.writeHead(404).end();
+    return response.writeHead(200, { "content-type": "text/html" }).end(readFileSync(fileURLToPath(site)));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  try {
+    const address = server.address();
+    const page = await browser.newPage({ viewport: DESKTOP });
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/project/`;
+    await page.goto(url);
+    const inner = page.locator('a:is([href^="/"], [href^="#"])');
+    await inner.first().waitFor();
+    const links = await inner.evaluateAll((all) =>
+      all.map((link) => new URL(link.getAttribute("href") ?? "", document.baseURI).href),
+    );
+    const places = operations.map(({ operationId }) => `${url}#/other/${operationId.toLowerCase()}`);
+    expect(links).toEqual(expect.arrayContaining([`${url}#/`, ...places]));
+    expect(links.filter((link) => !link.startsWith(url))).toEqual([]);
+    await page.close();
+  } finally {
+    server.closeAllConnections();
+    await once(server.close(), "close");
+  }
+});
 
-    const examples = documentedErrors.filter((documented) => documented.status === status);
-    expect(examples).not.toHaveLength(0);
-    for (const [index, { summary, error }] of examples.entries()) {
-      if (index > 0) {
-        await page.getByRole("button", { name: "Example", exact: true }).click();
-        await page.getByRole("menuitem", { name: summary }).click();
+describe("the table of errors", () => {
+  test("has each status and code of the contract, and says whether this client tries again", async () => {
+    await using opened = await open();
+    const rows = await opened.operation
+      .getByRole("row")
+      .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent?.trim() ?? "")));
+    expect(rows[0]).toEqual(["Status", "Code", "Meaning", "Tries again", "What to do"]);
+    const tried = rows.slice(1).map(([status, code, , tries]) => [status, code, tries?.slice(0, 3)].join(" "));
+    expect(tried.sort()).toEqual(documented.sort());
+  });
+
+  test.for(["rate limit", "insufficient_quota", "conflict", "overloaded", "permission"])(
+    "is found by %s",
+    async (words) => {
+      await using opened = await open();
+      const { page } = opened;
+      await page.getByText("Search").first().click();
+      await page.getByPlaceholder("Search docs...").fill(words);
+      await expect.poll(() => page.getByText("description → Errors").count()).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe.for(operations)("$operationId", ({ operationId, requestBody, responses, "x-codeSamples": samples = [] }) => {
+  test("every field, value and deprecation of its body and its answer can be read", async () => {
+    await using opened = await open({}, operationId);
+    const { operation } = opened;
+    const schemas = [requestBody?.content, responses["200"]?.content].flatMap((content) =>
+      Object.values(content ?? {}).map(({ schema }) => schema),
+    );
+    const expected = schemas.flatMap(texts);
+    expect(expected).not.toHaveLength(0);
+    if (expected.includes("status_details")) await showFile(operation);
+    await expect.poll(() => read(operation)).toContain(expected.at(-1));
+    const shown = await read(operation);
+    for (const text of expected) expect(shown).toContain(text);
+  });
+
+  test.for(Object.keys(responses).filter((status) => status !== "200"))(
+    "the response %s can be read, with its fields and its examples",
+    async (status) => {
+      await using opened = await open({}, operationId);
+      const { page, operation } = opened;
+      await showResponse(operation, status);
+      const response = responses[status];
+      await expect.poll(() => read(operation)).toContain(plain(response?.description ?? ""));
+      const shown = await read(operation);
+      const [{ schema, examples = {} } = { schema: {} }] = Object.values(response?.content ?? {});
+      for (const text of texts(schema)) expect(shown).toContain(text);
+
+      for (const [index, { summary = "", value }] of Object.values(examples).entries()) {
+        if (index > 0) {
+          await operation.getByRole("button", { name: "Example", exact: true }).click();
+          await page.getByRole("menuitem", { name: summary }).click();
+        }
+        const { message } = Object(value).error;
+        await expect.poll(() => read(operation)).toContain(plain(JSON.stringify(message)));
       }
-      await expect.poll(() => read(page)).toContain(plain(JSON.stringify(error.message)));
+    },
+  );
+
+  test("its samples can be switched, and each is the contract's", async () => {
+    await using opened = await open({}, operationId);
+    expect(samples.map(({ lang }) => lang)).toEqual(expect.arrayContaining(["curl", "TypeScript"]));
+    let shown = "curl";
+    for (const { lang, source } of samples) {
+      if (lang !== shown) await showSample(opened, shown, lang);
+      shown = lang;
+      await expect.poll(() => read(opened.operation)).toContain(plain(source));
     }
   });
 });
 
-test("the samples can be switched, and each is the contract's", async () => {
-  await using opened = await open();
-  const { page } = opened;
-  let shown = "curl";
-  for (const { lang, source } of post["x-codeSamples"]) {
-    if (lang !== shown) await showSample(page, shown, lang);
-    shown = lang;
-    await expect.poll(() => read(page)).toContain(plain(source));
-  }
-  expect(shown).toBe("Shell");
-});
-
-test("it works at the width of a phone", async () => {
+test("it works at the width of a phone, where no code touches the edge of its card and no line of it is blank", async () => {
   await using opened = await open({ viewport: PHONE, isMobile: true, hasTouch: true });
-  const { page } = opened;
-  await showSample(page, "curl", "TypeScript");
-  await showResponse(page, "404");
-  await expect.poll(() => read(page)).toContain("There is no such Upload");
+  const { page, operation } = opened;
+  for (const code of await page.locator("pre:visible").all()) {
+    const { lines, space } = await code.evaluate((pre) => {
+      const range = document.createRange();
+      range.selectNodeContents(pre);
+      const boxes = [...range.getClientRects()].filter(({ width }) => width > 1);
+      const { left, right } = pre.getBoundingClientRect();
+      const space = Math.min(...boxes.map((box) => Math.min(box.left - left, right - box.right)));
+      const tops = [...new Set(boxes.map(({ bottom }) => Math.round(bottom)))].sort((a, b) => a - b);
+      return { lines: tops.slice(1).map((top, index) => top - (tops[index] ?? 0)), space };
+    });
+    expect(space).toBeGreaterThanOrEqual(8);
+    expect(Math.max(...lines)).toBeLessThan(1.5 * Math.min(...lines));
+  }
+
+  await showSample(opened, "curl", "TypeScript");
+  await showResponse(operation, "404");
+  await expect.poll(() => read(operation)).toContain("There is no such Upload");
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(PHONE.width);
+  const table = operation.getByRole("table");
+  expect(
+    await table.evaluate(({ scrollWidth, parentElement }) => scrollWidth <= (parentElement?.clientWidth ?? 0)),
+  ).toBe(true);
 });
 
 describe("nothing leaves the machine, no error is logged, and nothing stands in the way of anybody who reads it", () => {
@@ -167,17 +280,17 @@ describe("nothing leaves the machine, no error is logged, and nothing stands in 
   };
   test.for(Object.entries(views))("%s", async ([, options]) => {
     await using opened = await open(options);
-    const { page, requests, errors } = opened;
+    const { page, operation, requests, errors } = opened;
     const dark = await page.evaluate(() => document.documentElement.classList.contains("dark"));
     expect(dark).toBe(options.colorScheme === "dark");
 
     await page.addScriptTag({ content: axe });
-    await showFile(page);
+    await showFile(operation);
     expect(await seriousViolations(page)).toEqual([]);
-    await showSample(page, "curl", "TypeScript");
-    await showResponse(page, "401");
+    await showSample(opened, "curl", "TypeScript");
+    await showResponse(operation, "401");
     expect(await seriousViolations(page)).toEqual([]);
-    await showSample(page, "TypeScript", "Shell");
+    await showSample(opened, "TypeScript", "Shell");
     expect(await seriousViolations(page)).toEqual([]);
 
     expect(requests.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
