@@ -1,45 +1,55 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, inject, test } from "vitest";
-import { cancelledUpload, contract } from "./support/contract.js";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { endpointsOf, readContract } from "../scripts/contract/contract.js";
 import { run } from "./support/run.js";
 
-const { "x-codeSamples": samples } = contract.paths["/uploads/{upload_id}/cancel"].post;
-
-function sample(language: string): string {
-  return samples.find(({ lang }) => lang === language)?.source ?? "";
-}
-
-test("the docs' TypeScript sample compiles, and cancels an Upload", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
-  const project = join(folder, "tsconfig.json");
-  const paths = { "openai-cancel-upload": [resolve("src/index.ts")] };
-  try {
-    writeFileSync(join(folder, "sample.ts"), sample("TypeScript"));
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    writeFileSync(
-      project,
-      JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions: { paths }, include: ["."] }),
-    );
-    symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
-    expect(await run("node_modules/.bin/tsc", ["--project", project])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
-    const env = { OPENAI_BASE_URL: inject("prismUrl"), OPENAI_API_KEY: "sk-test" };
-    expect(await run("node_modules/.bin/tsx", ["--tsconfig", project, join(folder, "sample.ts")], { env })).toEqual({
-      exitCode: 0,
-      stdout: "cancelled\n",
-      stderr: "",
-    });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+const { servers = [], ...contract } = await readContract();
+const operations = endpointsOf(contract).map((endpoint) => {
+  const { "x-codeSamples": samples = [], responses } = endpoint;
+  const sample = (language: string) => samples.find(({ lang }) => lang === language)?.source ?? "";
+  const answer = Object(responses["200"]?.content?.["application/json"]?.example);
+  return { ...endpoint, curl: sample("curl"), typescript: sample("TypeScript"), answer };
 });
 
-test("the docs' curl sample cancels an Upload", async () => {
-  const command = sample("curl").replace(contract.servers[0]?.url ?? "", inject("prismUrl"));
-  const { exitCode, stdout } = await run("sh", ["-c", command.replace("curl", "curl --silent")], {
-    env: { OPENAI_API_KEY: "sk-test" },
+const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
+const project = join(folder, "tsconfig.json");
+const env = { OPENAI_BASE_URL: inject("prismUrl"), OPENAI_API_KEY: "sk-test" };
+
+beforeAll(() => {
+  const paths = { "openai-cancel-upload": [resolve("src/index.ts")] };
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  writeFileSync(
+    project,
+    JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions: { paths }, include: ["."] }),
+  );
+  symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
+  // For a sample that sends a file.
+  copyFileSync("LICENSE", join(folder, "part.bin"));
+  for (const { operationId, typescript } of operations) writeFileSync(join(folder, `${operationId}.ts`), typescript);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("the docs' TypeScript samples compile", async () => {
+  expect(await run("node_modules/.bin/tsc", ["--project", project])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+});
+
+describe.for(operations)("$operationId", ({ operationId, curl, answer }) => {
+  test("the docs' TypeScript sample prints what it says", async () => {
+    const tsx = resolve("node_modules/.bin/tsx");
+    const args = ["--tsconfig", project, `${operationId}.ts`];
+    expect(await run(tsx, args, { env, cwd: folder })).toEqual({
+      exitCode: 0,
+      stdout: `${answer.status ?? answer.id}\n`,
+      stderr: "",
+    });
   });
-  expect(JSON.parse(stdout)).toEqual(cancelledUpload);
-  expect(exitCode).toBe(0);
+
+  test("the docs' curl sample gets the contract's answer", async () => {
+    const command = curl.replace(servers[0]?.url ?? "", inject("prismUrl")).replace("curl", "curl --silent");
+    const { exitCode, stdout } = await run("sh", ["-c", command], { env, cwd: folder });
+    expect(JSON.parse(stdout)).toEqual(answer);
+    expect(exitCode).toBe(0);
+  });
 });
