@@ -33,6 +33,8 @@ const config: ViteUserConfig = defineConfig({
           hookTimeout: 240_000,
         },
       },
+      // Follows CONTRIBUTING.md and runs all the checks on what comes out.
+      { extends: true, test: { ...shared, name: "guide", include: ["test/guide/*.test.ts"], testTimeout: 1_200_000 } },
       // In a browser.
       { extends: true, test: { ...shared, name: "docs", include: ["test/docs/*.test.ts"] } },
     ],

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, inject, test } from "vitest";
 import { cancelUpload, createClient } from "../src/index.js";
-import { cancelledUpload, contract } from "./support/contract.js";
+import { cancelledUpload, contract, documentedErrors } from "./support/contract.js";
+import { run } from "./support/run.js";
 
 test("what cancelUpload resolves to is what the contract's schema says", async () => {
   const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
@@ -38,6 +39,25 @@ test("whatever answer the mock makes up, the Upload is cancelled", async () => {
     statuses.add(Object(await response.json()).status);
   }
   expect([...statuses]).toEqual(["cancelled"]);
+});
+
+const mocked = [...readFileSync("README.md", "utf8").matchAll(/^curl .+localhost:4010.+$/gm)].map(
+  ([command]) => command,
+);
+
+test("the README's calls of the mock get a cancelled Upload, the error that is asked for, and 401 without a key", async () => {
+  const answers = mocked.map(async (command) => {
+    const [, host = ""] = inject("prismUrl").split("//");
+    const call = command.replace("localhost:4010", host).replace("curl", 'curl --silent --write-out "\\n%{http_code}"');
+    const { stdout } = await run("sh", ["-c", call]);
+    const [body = "", status] = stdout.split("\n");
+    return [status, JSON.parse(body)];
+  });
+  expect(await Promise.all(answers)).toEqual([
+    ["200", cancelledUpload],
+    ["429", { error: documentedErrors.find(({ name }) => name === "rate_limit_exceeded")?.error }],
+    ["401", { error: documentedErrors.find(({ name }) => name === "missing_api_key")?.error }],
+  ]);
 });
 
 test("the mock refuses a request that departs from the contract", async () => {

@@ -57,6 +57,6 @@ test("every command of its shell blocks is this package's, npm's or the system's
   expect(commands.length).toBeGreaterThan(5);
   for (const [command, ...args] of commands) {
     if (command === "npx" || (command === "npm" && args[0] === "install")) expect(args).toContain(name);
-    else expect([...Object.keys(bin), "npm", "export", "jq"]).toContain(command);
+    else expect([...Object.keys(bin), "npm", "curl", "export", "jq"]).toContain(command);
   }
 });

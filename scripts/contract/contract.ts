@@ -13,7 +13,7 @@ type PathItem = { readonly [method in (typeof METHODS)[number]]?: Operation } & 
   readonly parameters?: readonly Parameter[];
 };
 
-export interface Operation {
+interface Operation {
   readonly operationId: string;
   readonly summary?: string;
   readonly "x-codeSamples"?: readonly { readonly lang: string; readonly source: string }[];
@@ -22,7 +22,7 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Response>>;
 }
 
-export interface Parameter {
+interface Parameter {
   readonly name: string;
   readonly in: "path" | "query" | "header" | "cookie";
   readonly required?: boolean;

@@ -14,13 +14,12 @@ export interface Copy extends Disposable {
   split(): void;
 }
 
-/** @param folders Those of the folders that it needs. */
-export function copyOfRepository(folders: readonly string[] = ["src", "openapi", "generated"]): Copy {
+const NEEDED_BY_SCRIPTS = ["src", "openapi", "generated", "package.json", "redocly.yaml", "tsconfig.json"];
+
+/** @param entries Those of its files and folders that are needed. */
+export function copyOfRepository(entries: readonly string[] = NEEDED_BY_SCRIPTS): Copy {
   const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
-  for (const entry of folders) cpSync(entry, join(folder, entry), { recursive: true });
-  for (const entry of ["package.json", "redocly.yaml", "tsconfig.json"]) {
-    cpSync(entry, join(folder, entry));
-  }
+  for (const entry of entries) cpSync(entry, join(folder, entry), { recursive: true });
   symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
 
   const read = (file: string) => readFileSync(join(folder, file), "utf8");
@@ -32,7 +31,10 @@ export function copyOfRepository(folders: readonly string[] = ["src", "openapi",
     edit(before, after) {
       const text = read(contract);
       if (!text.includes(before)) throw new Error(`the contract has no ${before}`);
-      write(contract, text.replace(before, after));
+      write(
+        contract,
+        text.replace(before, () => after),
+      );
     },
     split() {
       const text = read(contract);
