@@ -16,6 +16,28 @@ export interface paths {
         /**
          * Cancel upload
          * @description Cancels the Upload. No Parts may be added after an Upload is cancelled.
+         *
+         *     ## Errors
+         *
+         *     Every error is JSON, with a `code` for programs and a `message` for people. The client tries again, twice unless told
+         *     otherwise, if that may help. It waits as long as `Retry-After` says, up to a minute.
+         *
+         *     | Status | Code | Meaning | Tries again | What to do |
+         *     | --- | --- | --- | --- | --- |
+         *     | 400 | | Bad request: the Upload is completed, cancelled or expired already, or the request is malformed | no | Nothing is left to cancel. To undo a completed Upload, delete its File |
+         *     | 401 | | Missing API key | no | Set `OPENAI_API_KEY` |
+         *     | 401 | `invalid_api_key` | Wrong API key | no | Check the key; make a new one if it was deleted |
+         *     | 403 | `missing_scope` | Missing permission: a restricted key may not write files | no | Give the key the scope `api.files.write` |
+         *     | 403 | `unsupported_country_region_territory` | The country or region has no access | no | Call from where OpenAI offers its API |
+         *     | 404 | | Not found: there is no such Upload in the key's project | no | Check the ID, and that the key belongs to the project of the Upload |
+         *     | 409 | | Conflict: another request is changing the Upload | yes | Nothing, unless it lasts |
+         *     | 429 | `rate_limit_exceeded` | Rate limit: too many requests | yes | Send fewer at once |
+         *     | 429 | `insufficient_quota` | Quota used up | yes, in vain | Add credit, or raise the limit of the project |
+         *     | 500 | | Server error at OpenAI | yes | Nothing, unless it lasts; then see [OpenAI's status](https://status.openai.com) |
+         *     | 503 | | Overloaded: too much traffic for OpenAI's servers | yes | Nothing, unless it lasts |
+         *
+         *     Of any other error, the client tries 408 and 5xx again, and nothing else. An `x-should-retry` header of the answer
+         *     overrules this table.
          */
         post: operations["cancelUpload"];
         delete?: never;

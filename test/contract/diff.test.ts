@@ -72,43 +72,49 @@ const PARAMETERS = `      parameters:
         - { name: reason, in: query, required: true, schema: { type: string, enum: [a, b], maxLength: 5 } }
 `;
 
-test.for<[string, string, [before: string, after: string][]]>([
+test.for<[impact: string, version: string, edits: [what: string, before: string, after: string][]]>([
   [
-    "a path parameter that is renamed",
+    "what stops TypeScript from compiling",
     "2.0.0",
     [
-      ["/uploads/{upload_id}/cancel:", "/uploads/{id}/cancel:"],
-      ["- name: upload_id", "- name: id"],
+      [
+        "major: modified #/paths/~1uploads~1{id}~1cancel · key",
+        "/uploads/{upload_id}/cancel:",
+        "/uploads/{id}/cancel:",
+      ],
+      ["", "- name: upload_id", "- name: id"],
+      ["major: removed #/components/schemas/OpenAIFile", "    OpenAIFile:", "    File:"],
+      ["", "schemas/OpenAIFile", "schemas/File"],
+      ["major: modified #/paths/~1uploads~1{id}~1cancel/post · operationId", "Id: cancelUpload", "Id: cancel"],
     ],
   ],
   [
-    "a schema that is renamed",
-    "2.0.0",
+    "what is new to a caller",
+    "1.1.0",
     [
-      ["schemas/OpenAIFile", "schemas/File"],
-      ["    OpenAIFile:", "    File:"],
+      ["minor: added #/components/schemas/New", "  schemas:\n", "  schemas:\n    New: { type: string }\n"],
+      ["/post/parameters/0/schema · enum", "enum: [a, b]", "enum: [a, b, c]"],
+      ["/post/parameters/0 · required", "required: true, schema", "schema"],
+      ["/post/parameters/0/schema · maxLength", "maxLength: 5", "maxLength: 6"],
     ],
   ],
-  ["an operation that is renamed", "2.0.0", [["operationId: cancelUpload", "operationId: cancel"]]],
-  ["a schema that is new", "1.1.0", [["  schemas:\n", "  schemas:\n    New: { type: string }\n"]]],
-  ["a value that a request may have now", "1.1.0", [["enum: [a, b]", "enum: [a, b, c]"]]],
-  ["a parameter that is no longer required", "1.1.0", [["required: true, schema", "schema"]]],
-  ["a parameter that may be longer", "1.1.0", [["maxLength: 5", "maxLength: 6"]]],
   [
     "other words",
     "1.0.1",
     [
-      ["Cancels the Upload.", "Cancels it."],
-      ["summary: The Upload expired", "summary: Expired"],
+      ["/post · description", "Cancels the Upload.", "Cancels it."],
+      ["/examples/expired · summary", "summary: The Upload expired", "summary: Expired"],
     ],
   ],
 ])("%s needs version %s", async ([, version, edits]) => {
   using copy = copyOfRepository();
   copy.edit("      parameters:\n", PARAMETERS);
   repository(copy);
-  for (const [before, after] of edits) copy.edit(before, after);
+  for (const [, before, after] of edits) copy.edit(before, after);
   const { exitCode, output } = await diff(undefined, copy.folder);
+  for (const [what] of edits) expect(output).toContain(what);
   expect(output).toContain(`it must be ${version} or higher.`);
+  if (version === "1.1.0") expect(output).toContain("0 major, 4 minor, 0 patch.");
   expect(exitCode).toBe(1);
 });
 
