@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import openapiTypescript, { astToString, COMMENT_HEADER } from "openapi-typescript";
 import ts from "typescript";
 import { contract } from "./prism.js";
+import { withPlaces } from "./redocly.js";
 
 export const TYPES = "generated/openapi.d.ts";
 
@@ -18,13 +19,19 @@ export async function generateTypes(): Promise<string> {
   return COMMENT_HEADER + astToString(types);
 }
 
-if (import.meta.filename === process.argv[1]) {
+async function generate(): Promise<void> {
   const types = await generateTypes();
   if (!process.argv.includes("--check")) {
     writeFileSync(TYPES, types);
     console.log(`Wrote ${TYPES}.`);
   } else if (!existsSync(TYPES) || types !== readFileSync(TYPES, "utf8")) {
-    console.error(`${TYPES} is older than the contract. Run "npm run generate" and commit it.`);
-    process.exitCode = 1;
+    throw new Error(`${TYPES} is older than the contract. Run "npm run generate" and commit it.`);
   }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  await generate().catch((error: unknown) => {
+    console.error(withPlaces(error instanceof Error ? error.message : String(error)));
+    process.exitCode = 1;
+  });
 }

@@ -15,16 +15,19 @@ export interface RedoclyResult {
 export function redocly(...args: readonly string[]): Promise<RedoclyResult> {
   return new Promise((resolve) => {
     execFile(process.execPath, [bin, ...args], { maxBuffer: Number.POSITIVE_INFINITY }, (error, stdout, stderr) => {
-      const output = (stdout + stderr)
+      const output = withPlaces(stdout + stderr)
         .replaceAll(/^ *[╔║╚].*\n/gm, "")
         .replaceAll(/^ {4}at .*\n/gm, "")
         .replaceAll(/^An unexpected error occurred.*\n/gm, "")
-        // What is no YAML gets its place in a form of its own, of which no terminal makes a link.
-        .replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => {
-          return ` at ${relative(".", file)}:${place}`;
-        })
         .replaceAll(/\n{3,}/g, "\n\n");
       resolve({ ok: error === null, stdout, output: output.trim() });
     });
+  });
+}
+
+/** What is no YAML gets its place in a form of its own, of which no terminal makes a link; here it is a file:line:column. */
+export function withPlaces(text: string): string {
+  return text.replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => {
+    return ` at ${relative(".", file)}:${place}`;
   });
 }

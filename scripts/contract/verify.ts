@@ -235,7 +235,11 @@ function hide(key: string, text: string): string {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const { exitCode, output } = await verify(await readContract(), process.argv.slice(2), process.env);
+  const contract = await readContract().catch((error: unknown) => {
+    console.log(error instanceof Error ? error.message : error);
+    process.exit(NOTHING_VERIFIED);
+  });
+  const { exitCode, output } = await verify(contract, process.argv.slice(2), process.env);
   console.log(output);
   process.exitCode = exitCode;
 }

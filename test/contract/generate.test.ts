@@ -20,6 +20,14 @@ test("types that are older than the contract are an error, and npm run generate 
   expect(copy.read("generated/openapi.d.ts")).toMatch(/^ +name\?: string;$/m);
 });
 
+test("what is no YAML is an error that says where", async () => {
+  using copy = copyOfRepository();
+  copy.write("openapi/openapi.yaml", `${copy.read("openapi/openapi.yaml")}\n   no: [yaml`);
+  const { exitCode, stderr } = await tsx(copy.folder, "scripts/contract/generate.ts");
+  expect(stderr).toMatch(/^.+ at openapi\/openapi\.yaml:\d+:\d+\n$/);
+  expect(exitCode).toBe(1);
+});
+
 test("the docs offer the contract as one file, whatever files it is in", async () => {
   using copy = copyOfRepository(["openapi", "redocly.yaml", "scripts/docs"]);
   copy.split();
