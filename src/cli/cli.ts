@@ -10,7 +10,6 @@ import { enableProxy } from "./proxy.js";
 import { Report } from "./report.js";
 
 // A run of hours should take little memory. V8 would rather take twice as much than collect what is no longer in use.
-setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--heap-growing-percent=20");
 
 const EXIT_FAILURE = 1;

@@ -37,6 +37,8 @@ export class Report {
   readonly #start = performance.now();
   #successes = 0;
   #failures = 0;
+  /** What is still to be written to standard output. */
+  #lines = "";
 
   constructor(options: ReportOptions) {
     this.#options = options;
@@ -93,6 +95,7 @@ export class Report {
 
   /** Something that a person should know. */
   note(text: string): void {
+    this.#flush();
     this.#progress?.hide();
     process.stderr.write(`${this.#redact(text)}\n`);
     this.#progress?.show();
@@ -100,6 +103,7 @@ export class Report {
 
   /** @param isWhole Whether all that was given was tried. */
   end(isWhole: boolean): void {
+    this.#flush();
     this.#progress?.end();
     const { total } = this.#options;
     const untried = total === undefined ? "the rest" : total - this.#done;
@@ -108,12 +112,20 @@ export class Report {
 
   /** @param line One of words, or JSON. */
   async #print(line: string): Promise<void> {
-    if (process.stdout.isTTY) this.#progress?.hide();
-    process.stdout.write(`${this.#redact(line)}\n`);
-    // Called also if the reader is gone, which the stream's error event tells.
+    // The lines of one turn are written at once: a write takes about as long as a cancel.
+    if (this.#lines === "") setImmediate(() => this.#flush());
+    this.#lines += `${this.#redact(line)}\n`;
+    // Resolves also if the reader is gone, which the stream's error event tells.
     if (process.stdout.writableNeedDrain) {
       await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
     }
+  }
+
+  #flush(): void {
+    if (this.#lines === "") return;
+    if (process.stdout.isTTY) this.#progress?.hide();
+    process.stdout.write(this.#lines);
+    this.#lines = "";
     this.#progress?.show();
   }
 
