@@ -112,9 +112,10 @@ export class Report {
 
   /** @param line One of words, or JSON. */
   async #print(line: string): Promise<void> {
-    // The lines of one turn are written at once: a write takes about as long as a cancel.
+    // The lines of one turn of the event loop are written at once: each write has its price.
     if (this.#lines === "") setImmediate(() => this.#flush());
     this.#lines += `${this.#redact(line)}\n`;
+    if (process.stdout.isTTY) this.#flush();
     // Resolves also if the reader is gone, which the stream's error event tells.
     if (process.stdout.writableNeedDrain) {
       await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
