@@ -51,14 +51,15 @@ test("every npm script that the README names exists", () => {
 test("every command of its shell blocks is this package's, npm's or the system's", () => {
   const lines = blocks("sh").flatMap((block) =>
     block
-      .replaceAll(/ *#.*$/gm, "")
-      .trim()
-      .split(/\n|&&|\|/),
+      .replaceAll(/'[^']*'/g, "''")
+      .replaceAll(/ *#.*\n/g, "\n")
+      .split(/\n|&&|\|/)
+      .filter((line) => line.trim() !== ""),
   );
   const commands = lines.map((line) => line.trim().split(/ +/));
   expect(commands.length).toBeGreaterThan(5);
   for (const [command, ...args] of commands) {
     if (command === "npx" || (command === "npm" && args[0] === "install")) expect(args).toContain(name);
-    else expect([...Object.keys(bin), "npm", "curl", "export", "jq"]).toContain(command);
+    else expect([...Object.keys(bin), "npm", "curl", "export", "grep", "jq"]).toContain(command);
   }
 });

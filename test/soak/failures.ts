@@ -88,3 +88,5 @@ console.log(`Heap in use: ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB
 wrong.push(...(await killAgainAndAgain(KILLS, random)));
 for (const sentence of wrong) console.error(sentence);
 process.exitCode = wrong.length === 0 ? 0 : 1;
+
+await import("./rate-limit.js");
