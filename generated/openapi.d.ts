@@ -151,9 +151,15 @@ export interface components {
                 /** @description The parameter at fault, if it is one. */
                 param: string | null;
                 /** @description The error as a word for programs, such as `invalid_api_key`. */
-                code: string | null;
+                code: ((string | components["schemas"]["ErrorCode"] | (string | null)) | null) | components["schemas"]["ErrorCode"] | (string | null);
             };
         };
+        /**
+         * ErrorCode
+         * @description A code that is known. The API may answer with others.
+         * @enum {string}
+         */
+        ErrorCode: "insufficient_quota" | "invalid_api_key" | "missing_scope" | "rate_limit_exceeded" | "unsupported_country_region_territory";
     };
     responses: never;
     parameters: never;

@@ -109,7 +109,7 @@ export class ApiError extends ResponseError {
   }
 
   /** The error as a word for programs, such as `invalid_api_key`; null if the API gave none. */
-  readonly code: string | null;
+  readonly code: ErrorCode | null;
   /** The kind of error, such as `invalid_request_error`; null if the API gave none. */
   readonly type: string | null;
   /** The parameter at fault; null if the API named none. */
@@ -136,6 +136,9 @@ export class InvalidResponseError extends ResponseError {
     InvalidResponseError.prototype.name = "InvalidResponseError";
   }
 }
+
+/** The contract's codes, which an editor offers, and any other. */
+export type ErrorCode = components["schemas"]["ErrorCode"] | (string & Record<never, never>);
 
 type ErrorFields = Record<keyof ErrorResponse["error"], string | null>;
 

@@ -13,6 +13,7 @@ export {
   ApiError,
   ClientError,
   ConnectionError,
+  type ErrorCode,
   type ErrorResponse,
   InvalidResponseError,
   TimeoutError,

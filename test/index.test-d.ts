@@ -1,11 +1,14 @@
+import createOpenapiClient from "openapi-fetch";
 import { describe, expectTypeOf, test } from "vitest";
 import {
+  type ApiError,
   type CancelledUpload,
   type Client,
   cancelUpload,
   type components,
   createClient,
   type OpenAIFile,
+  type paths,
   type Upload,
 } from "../src/index.js";
 
@@ -26,7 +29,18 @@ test("the types are the contract's", () => {
   expectTypeOf<OpenAIFile["expires_at"]>().toEqualTypeOf<number | undefined>();
 });
 
+test("the code of an ApiError is one of the contract's, or any other", () => {
+  expectTypeOf<components["schemas"]["ErrorCode"]>().toExtend<NonNullable<ApiError["code"]>>();
+  expectTypeOf<"a_new_code">().toExtend<NonNullable<ApiError["code"]>>();
+  expectTypeOf<string>().not.toExtend<components["schemas"]["ErrorCode"]>();
+});
+
 describe("it doesn't compile", () => {
+  test("to give a client of another make", () => {
+    // @ts-expect-error: a plain openapi-fetch client makes no promise
+    cancelUpload(createOpenapiClient<paths>(), "upload_abc123");
+  });
+
   test("to call a path that the contract doesn't have", () => {
     // @ts-expect-error: no such path
     client.POST("/uploads/{upload_id}/cancle", { params: { path: { upload_id: "upload_abc123" } } });
