@@ -8,6 +8,7 @@ import { isId, StdinLines } from "./ids.js";
 import { readOptions, STDIN, usageError } from "./options.js";
 import { enableProxy } from "./proxy.js";
 import { Report } from "./report.js";
+import { Seen } from "./seen.js";
 
 // A run of hours should take little memory. V8 would rather take twice as much than collect what is no longer in use.
 setFlagsFromString("--heap-growing-percent=20");
@@ -96,7 +97,7 @@ if (report.failures > 0) process.exitCode ??= EXIT_FAILURE;
 
 /** The IDs that are given, each once. */
 async function* uploadIds(): AsyncGenerator<string, void, undefined> {
-  const seen = new Set<string>();
+  const seen = new Seen();
   let isEmpty = true;
   for (const arg of args) {
     for await (const { text, number } of arg === STDIN && stdin ? stdin : [{ text: arg, number: undefined }]) {
@@ -104,12 +105,8 @@ async function* uploadIds(): AsyncGenerator<string, void, undefined> {
       const where = number === undefined ? "" : `line ${number}: `;
       if (!isId(text)) {
         await report.failed(excerpt(text), new TypeError(`no upload ID but ${JSON.stringify(excerpt(text))}`), number);
-      } else if (seen.has(text)) report.note(`${where}${text} was given before, and is sent once`);
-      else {
-        // In bytes of its own: a part of what was read would take more, and keep all of it in memory.
-        seen.add(Buffer.from(text).toString("latin1"));
-        yield text;
-      }
+      } else if (seen.add(text)) yield text;
+      else report.note(`${where}${text} was given before, and is sent once`);
     }
   }
   if (stdin && isEmpty) {

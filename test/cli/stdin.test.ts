@@ -68,12 +68,21 @@ test.for([
 
 test("an id given twice is sent once, and said so", async () => {
   await using server = await api();
-  const { exitCode, stderr } = await cancelUpload(server.url, ["upload_1", "-"], "upload_2\nupload_2\nupload_1\n");
+  const { exitCode, stderr } = await cancelUpload(
+    server.url,
+    ["upload_1", "-"],
+    "upload_2\nupload_2\nupload_1\n5\n5\n",
+  );
   expect(stderr).toBe(
-    "line 2: upload_2 was given before, and is sent once\nline 3: upload_1 was given before, and is sent once\n2 cancelled, 0 failed\n",
+    [
+      "line 2: upload_2 was given before, and is sent once\n",
+      "line 3: upload_1 was given before, and is sent once\n",
+      "line 5: 5 was given before, and is sent once\n",
+      "3 cancelled, 0 failed\n",
+    ].join(""),
   );
   expect(exitCode).toBe(0);
-  expect(server.requests).toHaveLength(2);
+  expect(server.requests).toHaveLength(3);
 });
 
 test("the first cancel starts with the first line", async () => {
