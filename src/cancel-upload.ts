@@ -38,7 +38,7 @@ export function cancelUpload(
 }
 
 /** As {@link cancelUpload}, for a call that is part of a run. */
-export function cancel(
+export async function cancel(
   client: Client,
   uploadId: string,
   options: CancelUploadOptions | undefined,
@@ -48,14 +48,19 @@ export function cancel(
   return perform(
     client,
     {
-      name: `Cancelling ${String(uploadId)}`,
-      expected: `cancelled Upload ${String(uploadId)}`,
+      name: `Cancelling ${nameOf(uploadId)}`,
+      expected: `cancelled Upload ${nameOf(uploadId)}`,
       send: (init) => client.POST("/uploads/{upload_id}/cancel", { ...init, params }),
       accepts: (body): body is CancelledUpload => isCancelledUpload(body) && body.id === uploadId,
     },
     options,
     run,
   );
+}
+
+/** An ID as a message shows it. JavaScript may give anything, even what can't become a text. */
+export function nameOf(uploadId: unknown): string {
+  return typeof uploadId === "string" ? uploadId : typeof uploadId;
 }
 
 /** Only the fields that make it a cancel are checked: an API that adds or drops another has still cancelled. */

@@ -1,6 +1,6 @@
-import { type CancelledUpload, type CancelUploadOptions, cancel } from "./cancel-upload.js";
+import { type CancelledUpload, type CancelUploadOptions, cancel, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import type { Client } from "./client.js";
+import { type Client, checkHeaders, transportOf } from "./client.js";
 import { concurrently } from "./concurrently.js";
 import { checkRetryOptions } from "./resilient-fetch.js";
 import { SharedRun } from "./run.js";
@@ -27,10 +27,12 @@ export type UploadIds = (Iterable<string> & object) | AsyncIterable<string>;
  * API asks one of them to wait, all wait.
  *
  * An ID is drawn only when there is room for it: with `concurrency` cancels in flight, or ended and not yet taken, the
- * next is not asked for. If the loop is left, nothing more is drawn and nothing is tried again.
+ * next is not asked for. If the loop is left, nothing more is drawn and nothing is tried again. An ID that was drawn is
+ * sent, or it is in a result, unless the source gives it only after the signal aborted.
  *
  * A run that can't succeed stops: at once if the API refuses the key (401), has no quota left or asks for more than a
- * minute, else after 20 failures in a row that are not about the Upload. A 404 never stops it.
+ * minute, else after 20 failures in a row that are not about the Upload (or two for each call in flight, if that is more). A 404
+ * never stops it.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
  * @throws TypeError if an argument can't be used; and, after the results of what was sent, the error that stopped the
@@ -55,11 +57,14 @@ export async function* cancelInRun(
   uploadIds: UploadIds,
   options: CancelUploadsOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { concurrency = DEFAULT_CONCURRENCY, signal } = options;
+  const { concurrency = DEFAULT_CONCURRENCY } = options;
   check(isIterable(uploadIds), "uploadIds", "an iterable of IDs, and no string");
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   checkRetryOptions(options);
-  signal?.throwIfAborted();
+  checkHeaders(options.headers);
+  const signals = transportOf(client).signals(options);
+  for (const signal of signals) signal.throwIfAborted();
+  run.concurrency = concurrency;
 
   let isLeft = false;
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
@@ -71,22 +76,22 @@ export async function* cancelInRun(
       run.succeeded();
       return { uploadId, upload };
     } catch (thrown) {
-      const isUnsent = thrown === run.noMore.reason && !signal?.aborted;
+      const isUnsent = thrown === run.noMore.reason && !signals.some(({ aborted }) => aborted);
       run.rejected(thrown);
       if (thrown instanceof Error && !isUnsent) return { uploadId, error: thrown };
       const end = isUnsent ? "stopped before it was sent" : "aborted";
-      return { uploadId, error: new Error(`Cancelling ${uploadId} was ${end}`, { cause: thrown }) };
+      return { uploadId, error: new Error(`Cancelling ${nameOf(uploadId)} was ${end}`, { cause: thrown }) };
     }
   };
 
-  const unsubscribe = signal && subscribe(signal, (reason) => run.stop(reason));
+  const unsubscribes = signals.map((signal) => subscribe(signal, (reason) => run.stop(reason)));
   yield* concurrently(uploadIds, {
     run: settle,
     limit: concurrency,
     ready: () => (run.wait > 0 ? run.ready() : undefined),
     noMore: run.noMore,
     onEnd: () => {
-      unsubscribe?.();
+      for (const unsubscribe of unsubscribes) unsubscribe();
       isLeft = true;
       run.stop();
     },

@@ -21,7 +21,7 @@ import {
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 
 /** Under it a client carries its transport, so that copies of the client, and proxies, have it too. */
-export const transport: unique symbol = Symbol("transport");
+const transport: unique symbol = Symbol("transport");
 
 /** openapi-fetch's client for the contract's paths, with retries, time-outs and the key. */
 export interface Client extends OpenapiClient<paths> {
@@ -75,6 +75,13 @@ interface Transport {
   readonly isObserved: () => boolean;
 }
 
+/** @throws TypeError if the client is not one of ours. */
+export function transportOf(client: Client): Transport {
+  const found = client?.[transport];
+  check(found !== undefined, "client", "made by createClient()");
+  return found;
+}
+
 type OrUndefined<Options> = { [Name in keyof Options]: Options[Name] | undefined };
 
 /**
@@ -102,7 +109,7 @@ export function createClient(options: ClientOptions = {}): Client {
     const headers = new Headers(request.headers);
     if (!hasCredential(headers)) {
       const given = typeof key === "function" ? token("apiKey", await key()) : key;
-      check(given !== undefined, "apiKey", "given, or OPENAI_API_KEY set");
+      if (given === undefined) throw new TypeError("There is no API key: pass apiKey, or set OPENAI_API_KEY");
       headers.set("authorization", `Bearer ${given}`);
     }
     return headers;
@@ -174,7 +181,11 @@ function token(name: string, option: string | undefined, variable?: string): str
   const value = option === undefined && variable ? fromEnvironment(variable) : option;
   if (value === undefined) return undefined;
   const trimmed = typeof value === "string" ? value.trim() : "";
-  check(/^[!-~]+$/.test(trimmed), option === undefined && variable ? variable : name, "visible ASCII characters");
+  check(
+    /^[!-~]+$/.test(trimmed),
+    option === undefined && variable ? variable : name,
+    "visible ASCII characters, without a space",
+  );
   return trimmed;
 }
 

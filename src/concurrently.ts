@@ -66,13 +66,14 @@ export async function* concurrently<Item, Result>(
   const close = async () => {
     if (isOver) return;
     isOver = true;
-    await source.return?.();
+    const closed = Promise.resolve(source.return?.());
+    closed.catch(() => {}); // In case nobody waits for it any more.
+    // A source that waits for its next item may do so for ever; one that has it is as good as drawn.
+    await (isDrawing ? Promise.race([closed, new Promise((resolve) => setTimeout(resolve))]) : closed);
     if (failure) throw failure.error;
   };
   const stop = async () => {
-    const closed = close().catch(() => {}); // What is thrown is the reason of the stop.
-    // A source that waits for its next item may do so for ever; one that has it is as good as drawn.
-    await (isDrawing ? Promise.race([closed, new Promise((resolve) => setTimeout(resolve))]) : closed);
+    await close().catch(() => {}); // What is thrown is the reason of the stop.
     isDrawing = false;
     wake();
   };

@@ -1,5 +1,4 @@
-import { check } from "./check.js";
-import { type CallOptions, type Client, checkHeaders, transport } from "./client.js";
+import { type CallOptions, type Client, checkHeaders, transportOf } from "./client.js";
 import { ApiError, ClientError, InvalidResponseError, newCall } from "./errors.js";
 import { RequestParts } from "./request-parts.js";
 import { type Answer, checkRetryOptions, type Run, unread } from "./resilient-fetch.js";
@@ -43,8 +42,7 @@ export async function perform<Result>(
   options: CallOptions = {},
   run?: Run,
 ): Promise<Result> {
-  const sender = client?.[transport];
-  check(sender !== undefined, "client", "made by createClient()");
+  const sender = transportOf(client);
   checkRetryOptions(options);
 
   const call = newCall(name);

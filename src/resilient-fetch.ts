@@ -26,6 +26,9 @@ const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
 /** The codes for a certificate that is not trusted, which it won't be on the next attempt either. */
 const UNTRUSTED_CERTIFICATE = /CERT|LEAF_SIGNATURE/;
 
+/** The statuses whose Response can't even have an empty body. */
+const NULL_BODY_STATUSES: readonly number[] = [204, 205];
+
 /** How long to go on. */
 export interface RetryOptions {
   /** How often to try again after the first attempt. Default: 2. */
@@ -45,11 +48,13 @@ export interface Run {
   readonly noMore: AbortSignal;
   /** Told how each attempt failed, and in how many ms the next one follows; undefined if none does. */
   readonly failed: (call: Call, failure: Answer | ConnectionError, wait: number | undefined) => void;
+  /** Told what `headers` threw: nothing could be sent, whatever it was about. */
+  readonly unable: (error: unknown) => void;
 }
 
 export interface ResilientFetchOptions extends RetryOptions {
   /** The headers of the attempt that follows. */
-  readonly headers: () => Headers | Promise<Headers>;
+  readonly headers: () => Promise<Headers>;
   /** Sends one attempt. */
   readonly fetch: (headers: Headers, signal: AbortSignal) => Promise<Response>;
   /** Each gives the call up. */
@@ -81,25 +86,33 @@ export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions)
  */
 export async function resilientFetch(options: ResilientFetchOptions): Promise<Answer> {
   const { call, run, signals, maxRetries = DEFAULT_MAX_RETRIES, timeout = DEFAULT_TIMEOUT } = options;
-  const timeIsUp = () => new TimeoutError(call, `no answer within ${timeout} ms`);
   let outcome: Answer | ConnectionError | undefined;
 
-  for (let retries = 0; ; retries += 1) {
+  for (let retries = 0; ; ) {
     if (run) await run.ready(signals);
     if (run?.noMore.aborted) break;
 
+    const sentBefore = call.sent.length;
+    const timeIsUp = () => {
+      const missing = call.sent.length > sentBefore ? "answer" : "API key";
+      return new TimeoutError(call, `no ${missing} within ${timeout} ms`);
+    };
     try {
       outcome = await bounded(signals, (signal) => exchange(options, signal), timeout, timeIsUp);
       if (outcome.response.ok) break;
     } catch (error) {
       for (const signal of signals) signal.throwIfAborted();
+      if (run?.noMore.aborted && error === run.noMore.reason) break;
       if (!(error instanceof ConnectionError)) throw error;
       outcome = error;
     }
 
-    const wait = retries < maxRetries ? waitAfter(outcome, retries) : undefined;
+    // A rate limit is for all calls of a run to wait for, and no failure of this one.
+    const isFree = run !== undefined && maxRetries > 0 && "response" in outcome && outcome.response.status === 429;
+    const wait = isFree || retries < maxRetries ? waitAfter(outcome, retries) : undefined;
     run?.failed(call, outcome, wait);
     if (wait === undefined) break;
+    if (!isFree) retries += 1;
     await sleep(wait, signals, run?.noMore);
   }
 
@@ -109,16 +122,22 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
 }
 
 async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Promise<Answer> {
-  const { call, fetch } = options;
-  const sent = await options.headers();
+  const { call, fetch, run } = options;
+  const sent = await options.headers().catch((error: unknown) => {
+    run?.unable(error);
+    throw error;
+  });
   signal.throwIfAborted();
+  run?.noMore.throwIfAborted();
   call.sent.push(sent);
 
   let response: Response;
   let text: string;
+  let isReadable = false;
   try {
     response = await fetch(sent, signal);
-    text = await read(response, signal);
+    isReadable = typeof response.text === "function" && !response.bodyUsed;
+    text = isReadable ? await read(response, signal) : "";
   } catch (thrown) {
     const cause = printable(secretsOf(call), thrown);
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
@@ -129,7 +148,8 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
   const refuse = (problem: string) => new InvalidResponseError(call, response, text, problem);
   const { ok, status, headers } = response;
   if (isRedirect(response)) throw refuse(`redirect refused, to ${headers.get("location")}`);
-  if (!(status >= 200 && status <= 599)) throw refuse("is no HTTP status");
+  if (!(status >= 200 && status <= 599)) throw refuse("is not an HTTP status");
+  if (!isReadable) throw refuse("with a body that can't be read: your fetch should read that of a clone()");
   if (ok && text === TOO_LONG) throw refuse(`with ${text}`);
   return { text, response: response instanceof Response ? response : unread({ response, text }) };
 }
@@ -140,12 +160,12 @@ async function read(response: Response, signal: AbortSignal): Promise<string> {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let text = "";
-  let left = isRedirect(response) ? -1 : MAX_BODY_SIZE;
-  while (left >= 0 && !signal.aborted) {
+  let remaining = isRedirect(response) ? -1 : MAX_BODY_SIZE;
+  while (remaining >= 0 && !signal.aborted) {
     const { value: chunk } = await reader.read();
     if (!chunk) return text + decoder.decode();
     text += decoder.decode(chunk, { stream: true });
-    left -= chunk.byteLength;
+    remaining -= chunk.byteLength;
   }
   reader.cancel().catch(() => {}); // How the rest ends doesn't matter.
   return isRedirect(response) ? "" : TOO_LONG;
@@ -154,8 +174,8 @@ async function read(response: Response, signal: AbortSignal): Promise<string> {
 /** The response as if it had not been read yet. */
 export function unread({ response, text }: Answer): Response {
   const { status, headers, url } = response;
-  // A Response with status 204 can't even have an empty body.
-  const copy = new Response(text || null, { status, headers: [...(headers ?? [])] });
+  const body = NULL_BODY_STATUSES.includes(status) ? null : text;
+  const copy = new Response(body, { status, headers: [...(headers ?? [])] });
   return Object.defineProperty(copy, "url", { value: url });
 }
 

@@ -8,7 +8,7 @@ export function excerpt(text: string): string {
 
 /** A body as a message shows it. */
 export function asText(body: unknown): string {
-  return (typeof body === "string" ? body : stringify(body)) || "an empty body";
+  return (typeof body === "string" ? body : stringify(body)) || "(empty body)";
 }
 
 /** On one line, so that what a server says can neither break a log nor command a terminal. */

@@ -5,6 +5,7 @@ import { type Client, createClient } from "../client.js";
 import { SharedRun } from "../run.js";
 import { excerpt } from "../text.js";
 import { isId, StdinLines } from "./ids.js";
+import { key } from "./key.js";
 import { readOptions, STDIN, usageError } from "./options.js";
 import { enableProxy } from "./proxy.js";
 import { Report } from "./report.js";
@@ -22,13 +23,15 @@ const EXIT_CODES = [
   ["SIGHUP", 129],
 ] as const;
 
+/** How long the second signal waits for what is left to say, in ms. */
+const MAX_GOODBYE = 1_000;
+
 const { args, options } = readOptions();
 for (const arg of args) {
-  if (arg !== STDIN && !isId(arg)) usageError(`${JSON.stringify(arg)} is no upload ID, such as upload_abc123`);
+  if (arg !== STDIN && !isId(arg)) usageError(`${JSON.stringify(arg)} is not an upload ID, such as upload_abc123`);
 }
 if (args.indexOf(STDIN) !== args.lastIndexOf(STDIN)) usageError(`${STDIN} can be given only once`);
 
-const key = process.env["OPENAI_API_KEY"]?.trim() ?? "";
 /** What a dry run would have sent last. */
 let planned: Request | undefined;
 const client = createClientOrExit();
@@ -42,7 +45,6 @@ const report = new Report({
   wait: () => run.wait,
   json: options.json ?? false,
   verbose: options.verbose ?? false,
-  secret: key,
 });
 const warning = options.dryRun ? undefined : enableProxy();
 if (warning) report.note(warning);
@@ -61,11 +63,12 @@ for (const [signal, exitCode] of EXIT_CODES) {
     process.exitCode = exitCode;
     if (isInterrupted) {
       giveUp.abort(new Error("stopped before it ended; it may have been cancelled"));
+      setTimeout(() => process.exit(), MAX_GOODBYE).unref(); // Nobody may read what is left to say.
       return;
     }
     isInterrupted = true;
     run.stop(STOPPED);
-    report.note("Nothing more is started; waiting for what was sent. Ctrl-C again stops at once.");
+    report.note("Stopping: nothing more is sent; waiting for requests in flight. A second signal stops at once.");
   });
 }
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -105,7 +108,7 @@ async function* uploadIds(): AsyncGenerator<string, void, undefined> {
       if (number !== undefined) isEmpty = false;
       const where = number === undefined ? "" : `line ${number}: `;
       if (!isId(text)) {
-        await report.failed(excerpt(text), new TypeError(`no upload ID but ${JSON.stringify(excerpt(text))}`), number);
+        await report.failed(excerpt(text), new TypeError(`not an upload ID: ${JSON.stringify(excerpt(text))}`), number);
       } else if (seen.add(text)) yield text;
       else report.note(`${where}${text} was given before, and is sent once`);
     }

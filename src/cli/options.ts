@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { hideKey } from "./key.js";
 
 /** In place of an ID: read them from standard input. */
 export const STDIN = "-";
@@ -38,9 +39,9 @@ const program: Command = new Command("cancel-upload")
     "after",
     `
 Exit code: 0 if every Upload was cancelled, 1 if one was not, 2 for a usage error, 130 after Ctrl-C (143 after SIGTERM,
-129 after SIGHUP). The first Ctrl-C waits for what is in flight, a second stops at once.
+129 after SIGHUP). The first Ctrl-C waits for requests in flight, a second stops at once.
 
-Standard input: blank lines and lines that start with # are passed over.
+Standard input: blank lines and lines that start with # are skipped.
 
 Examples:
   cancel-upload upload_abc123 upload_def456
@@ -48,9 +49,10 @@ Examples:
 
   cancel-upload --json - < ids.txt > results.jsonl
   # again, for all that are not cancelled yet:
-  jq -r 'select(.ok).upload_id' results.jsonl | grep -vxFf - ids.txt | cancel-upload --json - >> results.jsonl`,
+  jq -rR 'fromjson? | select(.ok).upload_id' results.jsonl | grep -vxFf - ids.txt | cancel-upload --json - >> results.jsonl`,
   )
   .showHelpAfterError("(cancel-upload --help says more)")
+  .configureOutput({ outputError: (text, write) => write(hideKey(text)) }) // It may have been typed by mistake.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE));
 
 /** What was typed. Ends the process if that can't be used, and for `--help`. */

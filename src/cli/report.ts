@@ -1,7 +1,9 @@
 import prettyBytes from "pretty-bytes";
 import type { CancelledUpload } from "../cancel-upload.js";
 import { ApiError, ClientError, InvalidResponseError } from "../errors.js";
+import { MAX_RETRY_AFTER } from "../resilient-fetch.js";
 import { oneLine } from "../text.js";
+import { hideKey } from "./key.js";
 import { Progress, type State } from "./progress.js";
 
 interface ReportOptions {
@@ -17,8 +19,6 @@ interface ReportOptions {
   readonly json: boolean;
   /** With each attempt that failed, and the stack of each error. */
   readonly verbose: boolean;
-  /** The key, which a server may repeat. */
-  readonly secret: string;
 }
 
 /** What helps against an error that its message doesn't explain, by its code. */
@@ -26,9 +26,6 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/^E[MN]FILE$/, "too many files are open; lower --concurrency, or raise the limit (ulimit -n)"],
   [/CERT|LEAF_SIGNATURE/, "if you trust its certificate authority, set NODE_EXTRA_CA_CERTS to that one's PEM file"],
 ];
-
-/** A shorter one is found in the midst of words. */
-const MIN_SECRET_LENGTH = 6;
 
 /** Says how the work goes: the results on standard output, what is for people on standard error. */
 export class Report {
@@ -89,7 +86,8 @@ export class Report {
   stopped(error: unknown): void {
     if (this.#done === this.#options.total) return;
     const wait = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
-    const why = wait > 60_000 ? `the API asks to wait ${Math.ceil(wait / 1_000)} s` : "the next would fail too";
+    const why =
+      wait > MAX_RETRY_AFTER ? `the API asks to wait ${Math.ceil(wait / 1_000)} s` : "the next ones would fail too";
     this.note(`Stopped, since ${why}: ${messageOf(error)}`);
   }
 
@@ -97,7 +95,7 @@ export class Report {
   note(text: string): void {
     this.#flush();
     this.#progress?.hide();
-    process.stderr.write(`${this.#redact(text)}\n`);
+    process.stderr.write(`${hideKey(text)}\n`);
     this.#progress?.show();
   }
 
@@ -114,7 +112,7 @@ export class Report {
   async #print(line: string): Promise<void> {
     // The lines of one turn of the event loop are written at once: each write has its price.
     if (this.#lines === "") setImmediate(() => this.#flush());
-    this.#lines += `${this.#redact(line)}\n`;
+    this.#lines += `${hideKey(line)}\n`;
     if (process.stdout.isTTY) this.#flush();
     // Resolves also if the reader is gone, which the stream's error event tells.
     if (process.stdout.writableNeedDrain) {
@@ -128,13 +126,6 @@ export class Report {
     process.stdout.write(this.#lines);
     this.#lines = "";
     this.#progress?.show();
-  }
-
-  #redact(text: string): string {
-    const { secret } = this.#options;
-    if (secret.length < MIN_SECRET_LENGTH) return text;
-    // In JSON some characters are escaped.
-    return text.replaceAll(secret, "***").replaceAll(JSON.stringify(secret).slice(1, -1), "***");
   }
 
   get #done(): number {

@@ -39,10 +39,10 @@ test("a line that is no id is one failed result with its number, and the rest go
     "",
     "cancelled  upload_1  training_examples.jsonl  2.15 GB",
     "cancelled  upload_3  training_examples.jsonl  2.15 GB",
-    'failed     line 2  no upload ID but "{\\"id\\": \\"upload_2\\"}"',
-    'failed     line 3  no upload ID but ".."',
-    'failed     line 4  no upload ID but "null"',
-    'failed     line 5  no upload ID but "undefined"',
+    'failed     line 2  not an upload ID: "{\\"id\\": \\"upload_2\\"}"',
+    'failed     line 3  not an upload ID: ".."',
+    'failed     line 4  not an upload ID: "null"',
+    'failed     line 5  not an upload ID: "undefined"',
   ]);
   expect(stderr).toBe("2 cancelled, 4 failed\n");
   expect(exitCode).toBe(1);

@@ -7,7 +7,7 @@ import { api, cancelUpload, cli, ended, envFor, idOf, key, start } from "../supp
 import { run } from "../support/run.js";
 import { json, serve } from "../support/server.js";
 
-const NOTE = "Nothing more is started; waiting for what was sent. Ctrl-C again stops at once.";
+const NOTE = "Stopping: nothing more is sent; waiting for requests in flight. A second signal stops at once.";
 
 function input(count: number): string {
   return Array.from({ length: count }, (_, n) => `upload_${n}\n`).join("");
@@ -129,7 +129,7 @@ describe("a run that can't succeed stops, and says why and how many were not tri
     const { exitCode, stderr } = await cancelUpload(server.url, ["--concurrency", "1", ...uploads]);
     expect(stderr).toBe(
       [
-        "Stopped, since the next would fail too: 401 Incorrect API key provided: ***. (attempts: 1)",
+        "Stopped, since the next ones would fail too: 401 Incorrect API key provided: ***. (attempts: 1)",
         "0 cancelled, 1 failed, 99 not tried\n",
       ].join("\n"),
     );

@@ -6,11 +6,11 @@ import { serve } from "../support/server.js";
 describe.concurrent("a usage error is one sentence, exit code 2, and nothing is sent", () => {
   test.for<[string, string[], string]>([
     ["no upload", [], "missing required argument 'upload_id'"],
-    ["an empty id", [""], '"" is no upload ID'],
-    ["an id with a space", ["upload_1 upload_2"], '"upload_1 upload_2" is no upload ID'],
-    ["a path", [".."], '".." is no upload ID'],
-    ["null, as jq prints it", ["null"], '"null" is no upload ID'],
-    ["a text that no ID is as long as", ["a".repeat(257)], "is no upload ID"],
+    ["an empty id", [""], '"" is not an upload ID'],
+    ["an id with a space", ["upload_1 upload_2"], '"upload_1 upload_2" is not an upload ID'],
+    ["a path", [".."], '".." is not an upload ID'],
+    ["null, as jq prints it", ["null"], '"null" is not an upload ID'],
+    ["a text that no ID is as long as", ["a".repeat(257)], "is not an upload ID"],
     ["standard input twice", ["-", "-"], "- can be given only once"],
     ["an unknown option", ["--api-key", "x", "upload_1"], "unknown option '--api-key'"],
     ["--concurrency 0", ["--concurrency", "0", "upload_1"], "Expected a whole number, 1 or more."],
