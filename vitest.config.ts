@@ -17,11 +17,10 @@ const config: ViteUserConfig = defineConfig({
           name: "client",
           include: ["test/*.test.{ts,tsx}", "test/cli/*.test.ts"],
           globalSetup: "test/support/setup.ts",
-          typecheck: { enabled: true, tsconfig: "tsconfig.json", include: ["test/*.test-d.ts"] },
         },
       },
       { extends: true, test: { ...shared, name: "contract", include: ["test/contract/*.test.ts"] } },
-      // The packed package in small projects of its own, which takes the npm registry, and Chromium.
+      // Installs the packed package in small projects, which needs the npm registry, and Chromium.
       {
         extends: true,
         test: {
@@ -33,9 +32,9 @@ const config: ViteUserConfig = defineConfig({
           hookTimeout: 240_000,
         },
       },
-      // Follows CONTRIBUTING.md and runs all the checks on what comes out.
+      // Works on a copy of the repository as a contributor does, and runs all the checks there.
       { extends: true, test: { ...shared, name: "guide", include: ["test/guide/*.test.ts"], testTimeout: 1_200_000 } },
-      // In a browser.
+      // Needs site/, which npm run docs writes, and Chromium.
       { extends: true, test: { ...shared, name: "docs", include: ["test/docs/*.test.ts"] } },
     ],
   },

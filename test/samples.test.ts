@@ -20,20 +20,13 @@ const env = { OPENAI_BASE_URL: inject("prismUrl"), OPENAI_API_KEY: "sk-test" };
 beforeAll(() => {
   const paths = { "openai-cancel-upload": [resolve("src/index.ts")] };
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  writeFileSync(
-    project,
-    JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions: { paths }, include: ["."] }),
-  );
+  writeFileSync(project, JSON.stringify({ compilerOptions: { paths } }));
   symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
   // For a sample that sends a file.
   copyFileSync("LICENSE", join(folder, "part.bin"));
   for (const { operationId, typescript } of operations) writeFileSync(join(folder, `${operationId}.ts`), typescript);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-test("the docs' TypeScript samples compile", async () => {
-  expect(await run("node_modules/.bin/tsc", ["--project", project])).toEqual({ exitCode: 0, stdout: "", stderr: "" });
-});
 
 describe.for(operations)("$operationId", ({ operationId, curl, answer }) => {
   test("the docs' TypeScript sample prints what it says", async () => {
