@@ -10,6 +10,8 @@ import { parse } from "yaml";
 import { endpointsOf, readContract } from "../../scripts/contract/contract.js";
 import { contract as contractPath } from "../../scripts/contract/prism.js";
 import { launchChromium } from "../support/chromium.js";
+import { copyOfRepository } from "../support/copy.js";
+import { run } from "../support/run.js";
 
 const DESKTOP = { width: 1440, height: 1000 };
 const PHONE = { width: 390, height: 844 };
@@ -169,6 +171,17 @@ test("under a path of a host, each link of the sidebar leads to its place on the
     server.closeAllConnections();
     await once(server.close(), "close");
   }
+});
+
+test("the contract is offered as one file, however many files it is in", async () => {
+  using copy = copyOfRepository(["openapi", "redocly.yaml", "scripts/docs"]);
+  copy.split();
+  const args = ["--import", "tsx", resolve("scripts/docs/build.ts")];
+  const { exitCode, stdout, stderr } = await run(process.execPath, args, { cwd: copy.folder });
+  expect(exitCode, stdout + stderr).toBe(0);
+  const published = copy.read("site/openapi.yaml");
+  expect(published).toContain("The Upload unique identifier");
+  expect(published).not.toContain("upload.yaml");
 });
 
 describe("the table of errors", () => {
