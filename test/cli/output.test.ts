@@ -4,7 +4,7 @@ import { cancelledUpload } from "../support/contract.js";
 import { run } from "../support/run.js";
 import { inTurn, json, serve } from "../support/server.js";
 
-describe("standard output is a line for each upload", () => {
+describe("standard output has one line for each Upload", () => {
   test("in words", async () => {
     await using server = await api();
     expect(await cancelUpload(server.url, ["upload_1", "upload_bad"])).toEqual({
@@ -17,7 +17,7 @@ describe("standard output is a line for each upload", () => {
     });
   });
 
-  test("with --json as one object: the id that was asked for, ok, and the Upload or the error", async () => {
+  test("with --json, an object: the ID that was asked for, ok, and the Upload or the error", async () => {
     await using server = await api();
     const { exitCode, stdout, stderr } = await cancelUpload(server.url, ["upload_bad", "--json"]);
     expect(exitCode).toBe(1);
@@ -44,12 +44,12 @@ describe("standard output is a line for each upload", () => {
 
   test.for<[string, Parameters<typeof json>, object]>([
     [
-      "an answer that is no cancelled Upload",
+      "an answer without a cancelled Upload",
       [200, { id: "upload_1", status: "pending" }, { "x-request-id": "req_1" }],
       { name: "InvalidResponseError", status: 200, request_id: "req_1", attempts: 1 },
     ],
     [
-      "a wait past a minute",
+      "a wait of more than a minute",
       [429, {}, { "retry-after": "61" }],
       { name: "ApiError", status: 429, retry_after_ms: 61_000, attempts: 1 },
     ],
@@ -59,7 +59,7 @@ describe("standard output is a line for each upload", () => {
     expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_1", ok: false, error: expect.objectContaining(error) });
   });
 
-  test("in which nothing that the API says is a command to the terminal", async () => {
+  test("with no control characters in it, whatever the API answers", async () => {
     const upload = { id: "upload_1", status: "cancelled", filename: "a\u001b[2J\nb", bytes: "many" };
     await using server = await serve(json(200, upload));
     const { stdout } = await cancelUpload(server.url, ["upload_1"]);
@@ -68,7 +68,7 @@ describe("standard output is a line for each upload", () => {
 });
 
 describe("--dry-run", () => {
-  test("says what would be sent, hides the key, and sends nothing", async () => {
+  test("prints what would be sent, hides the key, and sends nothing", async () => {
     await using server = await api();
     const words = await cancelUpload(server.url, ["--dry-run", "upload_1", "upload_2"]);
     expect(words).toEqual({
@@ -113,7 +113,7 @@ describe("the key is not shown", () => {
     });
   });
 
-  test("but a short key doesn't hide the words that it is part of", async () => {
+  test("but a short key doesn't hide words that contain it", async () => {
     await using server = await api();
     const env = { ...envFor(server.url), OPENAI_API_KEY: "cance" };
     const { stdout } = await run(process.execPath, [cli, "upload_1"], { env });
@@ -125,16 +125,16 @@ describe("an error shows its stack only with --verbose", () => {
   test.for([
     [[], false],
     [["--verbose"], true],
-  ] as const)("%j", async ([args, shown]) => {
+  ] as const)("%j", async ([args, isShown]) => {
     await using server = await api();
     const { stdout, stderr } = await cancelUpload(server.url, [...args, "upload_bad"]);
-    expect(/\n {4}at /.test(stderr)).toBe(shown);
+    expect(/\n {4}at /.test(stderr)).toBe(isShown);
     expect(stdout).not.toMatch(/\n {4}at /);
     expect(stdout + stderr).not.toContain(key);
   });
 });
 
-test("--verbose has a line for each attempt that failed, with its reason and the wait", async () => {
+test("--verbose prints a line for each failed attempt, with the reason and the wait", async () => {
   await using server = await serve(
     inTurn(
       json(503, { error: { message: "Overloaded" } }, { "retry-after-ms": "100" }),

@@ -4,34 +4,34 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, test } from "vitest";
-import { api, cancelUpload, cli, ended, envFor, idOf, start } from "../support/cli.js";
+import { api, cancelUpload, cli, envFor, exitOf, start } from "../support/cli.js";
 import { run } from "../support/run.js";
-import { json, type Server, serve } from "../support/server.js";
+import { idOf, json, type Server, serve } from "../support/server.js";
 
-function ids(server: Server): string[] {
+function idsSentTo(server: Server): string[] {
   return server.requests.map(idOf);
 }
 
-test("it takes an id a line, passes blank lines and comments over, and minds neither CRLF nor a missing end", async () => {
+test("there is one ID per line; blank lines and comments are skipped, and CRLF or a missing last newline do no harm", async () => {
   await using server = await api();
   const input = "\ufeffupload_1\r\n\r\n# from March:\n  upload_2  \n  # upload_4\n\nupload_3";
   const { exitCode, stderr } = await cancelUpload(server.url, ["-"], input);
-  expect(ids(server)).toEqual(["upload_1", "upload_2", "upload_3"]);
+  expect(idsSentTo(server)).toEqual(["upload_1", "upload_2", "upload_3"]);
   expect(stderr).toBe("3 cancelled, 0 failed\n");
   expect(exitCode).toBe(0);
 });
 
-test("an id may be cut by the end of what is read at once", async () => {
+test("an ID may arrive in two chunks", async () => {
   await using server = await api();
   const child = start(server, ["-"]);
   child.stdin.write("upload_1\nuplo");
   await once(createInterface(child.stdout), "line");
   child.stdin.end("ad_2\n");
-  expect(await ended(child)).toBe(0);
-  expect(ids(server)).toEqual(["upload_1", "upload_2"]);
+  expect(await exitOf(child)).toBe(0);
+  expect(idsSentTo(server)).toEqual(["upload_1", "upload_2"]);
 });
 
-test("a line that is no id is one failed result with its number, and the rest goes on", async () => {
+test("a line that isn't an ID fails with its line number, and the rest goes on", async () => {
   await using server = await api();
   const input = 'upload_1\n{"id": "upload_2"}\n..\nnull\nundefined\nupload_3\n';
   const { exitCode, stdout, stderr } = await cancelUpload(server.url, ["-"], input);
@@ -56,8 +56,8 @@ test("a line that is no id is one failed result with its number, and the rest go
 
 test.for([
   ["nothing", ""],
-  ["comments alone", "# none\n\n"],
-])("%s in it is a sentence, and exit code 1", async ([, input = ""]) => {
+  ["only comments", "# none\n\n"],
+])("%s in it is an error in one sentence, with exit code 1", async ([, input = ""]) => {
   await using server = await api();
   expect(await cancelUpload(server.url, ["-"], input)).toEqual({
     exitCode: 1,
@@ -66,7 +66,7 @@ test.for([
   });
 });
 
-test("an id given twice is sent once, and said so", async () => {
+test("an ID that is given twice is sent once, with a note", async () => {
   await using server = await api();
   const { exitCode, stderr } = await cancelUpload(
     server.url,
@@ -85,24 +85,24 @@ test("an id given twice is sent once, and said so", async () => {
   expect(server.requests).toHaveLength(3);
 });
 
-test("the first cancel starts with the first line", async () => {
+test("the first cancel starts as soon as the first line is there", async () => {
   await using server = await api();
   const child = start(server, ["-"]);
   child.stdin.write("upload_1\n");
   const [line] = await once(createInterface(child.stdout), "line");
   expect(line).toMatch(/^cancelled {2}upload_1 /);
   child.stdin.end();
-  await ended(child);
+  await exitOf(child);
 });
 
-describe("a run is resumed", () => {
-  /** Runs a line of the help's text in a shell. */
+describe("a run can be resumed", () => {
+  /** Runs a line of the help in a shell. */
   async function shell(server: Server, folder: string, line: string): Promise<void> {
     const command = line.replaceAll("cancel-upload", `"${process.execPath}" "${resolve(cli)}"`);
     await run("sh", ["-c", command], { cwd: folder, env: envFor(server.url) });
   }
 
-  test("by the lines of --help: those that failed, and those that are in no line", async () => {
+  test("with the commands that --help shows: for those that failed, and those that were not reached", async () => {
     const folder = mkdtempSync(join(tmpdir(), "cancel-upload-"));
     try {
       let isFixed = false;
@@ -123,7 +123,7 @@ describe("a run is resumed", () => {
         .map((line) => line.trim())
         .filter((line) => line.includes("results.jsonl"));
 
-      // The first run didn't come to its end.
+      // As if the first run had been stopped after 20 lines.
       writeFileSync(join(folder, "ids.txt"), `${all.slice(0, 20).join("\n")}\n`);
       await shell(server, folder, first ?? "");
       expect(results().filter(({ ok }) => ok)).toHaveLength(18);

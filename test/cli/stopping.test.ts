@@ -3,23 +3,23 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { api, cancelUpload, cli, ended, envFor, idOf, key, start } from "../support/cli.js";
+import { api, cancelUpload, cli, envFor, exitOf, key, start } from "../support/cli.js";
 import { run } from "../support/run.js";
-import { json, serve } from "../support/server.js";
+import { idOf, json, serve } from "../support/server.js";
 
 const NOTE = "Stopping: nothing more is sent; waiting for requests in flight. A second signal stops at once.";
 
-function input(count: number): string {
+function uploadIds(count: number): string {
   return Array.from({ length: count }, (_, n) => `upload_${n}\n`).join("");
 }
 
-/** Answers when told. */
-function slow() {
-  const waiting: (() => void)[] = [];
-  const server = serve((request, response) => {
-    waiting.push(() => json(200, { id: idOf(request), status: "cancelled" })(request, response));
+/** A server that holds each answer back until the test calls it. */
+async function holdAnswers() {
+  const answers: (() => void)[] = [];
+  const server = await serve((request, response) => {
+    answers.push(() => json(200, { id: idOf(request), status: "cancelled" })(request, response));
   });
-  return { server, waiting };
+  return { server, answers };
 }
 
 describe.for([
@@ -27,34 +27,34 @@ describe.for([
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const)("%s", ([signal, code]) => {
-  test(`lets what is in flight end, starts nothing more, and reports: exit code ${code}`, async () => {
-    const { server: serving, waiting } = slow();
-    await using server = await serving;
+  test(`waits for what is in flight, starts nothing more, and reports: exit code ${code}`, async () => {
+    const { server: held, answers } = await holdAnswers();
+    await using server = held;
     const child = start(server, ["--concurrency", "2", "upload_1", "upload_2", "upload_3"]);
     const stdout = text(child.stdout);
-    const said: string[] = [];
-    while (waiting.length < 2) await new Promise(setImmediate);
+    const notes: string[] = [];
+    while (answers.length < 2) await new Promise(setImmediate);
     child.kill(signal);
     for await (const line of createInterface(child.stderr)) {
-      said.push(line);
-      for (const answer of waiting.splice(0)) answer();
+      notes.push(line);
+      for (const answer of answers.splice(0)) answer();
     }
-    expect(said).toEqual([NOTE, "2 cancelled, 0 failed, 1 not tried"]);
+    expect(notes).toEqual([NOTE, "2 cancelled, 0 failed, 1 not tried"]);
     expect((await stdout).split("\n").sort()).toEqual(["", "cancelled  upload_1", "cancelled  upload_2"]);
-    expect(await ended(child)).toBe(code);
+    expect(await exitOf(child)).toBe(code);
     expect(server.requests).toHaveLength(2);
   });
 
   test("twice stops at once, and says which may have been cancelled", async () => {
-    const { server: serving, waiting } = slow();
-    await using server = await serving;
+    const { server: held, answers } = await holdAnswers();
+    await using server = held;
     const child = start(server, ["upload_1", "upload_2"]);
     const stdout = text(child.stdout);
-    while (waiting.length < 2) await new Promise(setImmediate);
+    while (answers.length < 2) await new Promise(setImmediate);
     child.kill(signal);
     await once(child.stderr, "data");
     child.kill(signal);
-    expect(await ended(child)).toBe(code);
+    expect(await exitOf(child)).toBe(code);
     expect((await stdout).split("\n").sort()).toEqual([
       "",
       "failed     upload_1  stopped before it ended; it may have been cancelled",
@@ -64,51 +64,51 @@ describe.for([
 });
 
 describe("after the first Ctrl-C", () => {
-  test("an attempt may still take the time-out, and no other follows", async () => {
+  test("an attempt may still use its whole time-out, and there is no retry", async () => {
     await using server = await serve(() => {});
     const child = start(server, ["--timeout", "300ms", "--max-retries", "9", "upload_1"]);
     const stdout = text(child.stdout);
     while (server.requests.length < 1) await new Promise(setImmediate);
     child.kill("SIGINT");
-    expect(await ended(child)).toBe(130);
+    expect(await exitOf(child)).toBe(130);
     expect(await stdout).toBe("failed     upload_1  no answer within 300 ms (attempts: 1)\n");
     expect(server.requests).toHaveLength(1);
   });
 
-  test("what waits for a 429 to pass is not sent, and fails with that", async () => {
+  test("an Upload that waits because of a 429 is not sent again, and fails with that 429", async () => {
     await using server = await serve(json(429, { error: { message: "Slow down" } }, { "retry-after": "30" }));
     const child = start(server, ["--verbose", "--concurrency", "2", "upload_1", "upload_2", "upload_3"]);
     const stdout = text(child.stdout);
     const lines = createInterface(child.stderr);
-    const said: string[] = [];
-    lines.on("line", (line) => said.push(line));
-    while (said.length < 2) await once(lines, "line");
+    const notes: string[] = [];
+    lines.on("line", (line) => notes.push(line));
+    while (notes.length < 2) await once(lines, "line");
     child.kill("SIGINT");
-    expect(await ended(child)).toBe(130);
+    expect(await exitOf(child)).toBe(130);
     expect((await stdout).split("\n").sort()).toEqual([
       "",
       "failed     upload_1  429 Slow down (attempts: 1)",
       "failed     upload_2  429 Slow down (attempts: 1)",
     ]);
-    expect(said.slice(0, 2)).toEqual(Array(2).fill(expect.stringMatching(/; trying again in 30\.0 s$/)));
-    expect(said[2]).toBe(NOTE);
-    expect(said.at(-1)).toBe("0 cancelled, 2 failed, 1 not tried");
+    expect(notes.slice(0, 2)).toEqual(Array(2).fill(expect.stringMatching(/; trying again in 30\.0 s$/)));
+    expect(notes[2]).toBe(NOTE);
+    expect(notes.at(-1)).toBe("0 cancelled, 2 failed, 1 not tried");
     expect(server.requests).toHaveLength(2);
   });
 
-  test("it ends, though it waits for standard input", async () => {
+  test("it exits, even while it waits for standard input", async () => {
     await using server = await api();
     const child = start(server, ["-"]);
     const stderr = text(child.stderr);
     child.stdin.write("upload_1\n");
     await once(createInterface(child.stdout), "line");
     child.kill("SIGINT");
-    expect(await ended(child)).toBe(130);
+    expect(await exitOf(child)).toBe(130);
     expect(await stderr).toBe(`${NOTE}\n1 cancelled, 0 failed, the rest not tried\n`);
   });
 });
 
-test("under nohup it goes on without its terminal", async () => {
+test("under nohup it goes on after its terminal has closed", async () => {
   await using server = await api();
   const uploads = Array.from({ length: 20 }, (_, n) => `upload_${n}`);
   const command = `nohup "${process.execPath}" ${cli} --concurrency 1 ${uploads.join(" ")}`;
@@ -116,11 +116,11 @@ test("under nohup it goes on without its terminal", async () => {
   const stdout = text(child.stdout);
   await once(child.stdout, "data");
   child.kill("SIGHUP");
-  expect(await ended(child)).toBe(0);
+  expect(await exitOf(child)).toBe(0);
   expect((await stdout).match(/^cancelled/gm)).toHaveLength(20);
 });
 
-describe("a run that can't succeed stops, and says why and how many were not tried", () => {
+describe("a run that can't succeed stops, and says why and how many Uploads were not tried", () => {
   const uploads = Array.from({ length: 100 }, (_, n) => `upload_${n}`);
 
   test("if the key is refused", async () => {
@@ -139,13 +139,13 @@ describe("a run that can't succeed stops, and says why and how many were not tri
 
   test("if the API asks for more than a minute", async () => {
     await using server = await serve(json(429, { error: { message: "Later" } }, { "retry-after": "3600" }));
-    const { stderr } = await cancelUpload(server.url, ["--concurrency", "1", "-"], input(100));
+    const { stderr } = await cancelUpload(server.url, ["--concurrency", "1", "-"], uploadIds(100));
     expect(stderr).toBe(
       "Stopped, since the API asks to wait 3600 s: 429 Later (attempts: 1)\n0 cancelled, 1 failed, the rest not tried\n",
     );
   });
 
-  test("but says nothing of it if that was the last", async () => {
+  test("but doesn't say so after the last Upload", async () => {
     await using server = await serve(json(401, { error: { message: "no" } }));
     expect(await cancelUpload(server.url, ["upload_1"])).toEqual({
       exitCode: 1,
@@ -155,25 +155,25 @@ describe("a run that can't succeed stops, and says why and how many were not tri
   });
 });
 
-test("a reader that leaves early stops it without a word of protest, and nothing more is started", async () => {
+test("if the reader of its output exits early, it stops without an error, and nothing more is started", async () => {
   await using server = await api();
   const pipeline = `node ${cli} - --concurrency 1 | head -1`;
-  const { stdout, stderr } = await run("sh", ["-c", pipeline], { env: envFor(server.url), input: input(10_000) });
+  const { stdout, stderr } = await run("sh", ["-c", pipeline], { env: envFor(server.url), input: uploadIds(10_000) });
   expect(stdout).toMatch(/^cancelled {2}upload_0 .*\n$/);
   expect(stderr).toMatch(/^\d+ cancelled, 0 failed, the rest not tried\n$/);
   expect(server.requests.length).toBeLessThan(10_000);
 });
 
-test("standard output that can't be written is one sentence, not a stack, and nothing more is started", async () => {
+test("if standard output can't be written, the error is one sentence without a stack, and nothing more is started", async () => {
   await using server = await api();
   const env = envFor(server.url);
-  const { exitCode, stderr } = await run("sh", ["-c", `node ${cli} - >/dev/full`], { env, input: input(1_000) });
+  const { exitCode, stderr } = await run("sh", ["-c", `node ${cli} - >/dev/full`], { env, input: uploadIds(1_000) });
   expect(stderr).toMatch(/^error: ENOSPC.*\n\d+ cancelled, 0 failed, the rest not tried\n$/);
   expect(exitCode).toBe(1);
   expect(server.requests.length).toBeLessThan(1_000);
 });
 
-test("standard error that can't be written keeps nothing from being done and reported", async () => {
+test("if standard error can't be written, all is still cancelled and reported", async () => {
   await using server = await api();
   const env = envFor(server.url);
   const { exitCode, stdout } = await run("sh", ["-c", `node ${cli} upload_1 upload_1 upload_2 2>/dev/full`], { env });

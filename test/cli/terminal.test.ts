@@ -1,17 +1,17 @@
 import { spawn } from "@lydell/node-pty";
 import { describe, expect, test } from "vitest";
-import { api, cli, envFor, idOf } from "../support/cli.js";
-import { inTurn, json, type Server, serve } from "../support/server.js";
+import { api, cli, envFor } from "../support/cli.js";
+import { idOf, json, type Server, serve } from "../support/server.js";
 
-/** Moves the cursor to the start of the line, and clears it and what is below. */
+/** Moves the cursor to the start of the line, and clears the screen from there. */
 const CLEAR = "\u001b[1G\u001b[0J";
 
-/** What a terminal of this width shows of the run, and what was written to it. */
-async function inTerminal(
+/** What a terminal of this width shows in the end, line by line, and all that was written to it. */
+async function runInTerminal(
   server: Server,
   command: string,
   columns: number,
-): Promise<{ raw: string; shown: (string | undefined)[] }> {
+): Promise<{ raw: string; lines: (string | undefined)[] }> {
   const terminal = spawn("sh", ["-c", command.replace("cancel-upload", `"${process.execPath}" ${cli}`)], {
     cols: columns,
     env: { ...process.env, ...envFor(server.url) },
@@ -21,16 +21,16 @@ async function inTerminal(
     raw += data;
   });
   await new Promise((resolve) => terminal.onExit(resolve));
-  const shown = raw.split("\r\n").map((line) => line.split(CLEAR).at(-1));
-  return { raw, shown };
+  const lines = raw.split("\r\n").map((line) => line.split(CLEAR).at(-1));
+  return { raw, lines };
 }
 
-test("a progress bar says how far it is, and leaves nothing behind", async () => {
+test("a progress bar shows how far the run is, and leaves nothing behind", async () => {
   await using server = await api();
-  const { raw, shown } = await inTerminal(server, "cancel-upload upload_1 upload_bad upload_2", 100);
+  const { raw, lines } = await runInTerminal(server, "cancel-upload upload_1 upload_bad upload_2", 100);
   expect(raw).toContain("[----------------------------------------]  0/3  0 cancelled, 0 failed");
   expect(raw).toMatch(/\[#{27}-{13}\] {2}2\/3 {2}/);
-  expect(shown.sort()).toEqual([
+  expect(lines.sort()).toEqual([
     "",
     "2 cancelled, 1 failed",
     "cancelled  upload_1  training_examples.jsonl  2.15 GB",
@@ -39,9 +39,9 @@ test("a progress bar says how far it is, and leaves nothing behind", async () =>
   ]);
 });
 
-test("it fits into 40 columns", async () => {
+test("the progress bar fits into 40 columns", async () => {
   await using server = await api();
-  const { raw } = await inTerminal(server, "cancel-upload upload_1 upload_2", 40);
+  const { raw } = await runInTerminal(server, "cancel-upload upload_1 upload_2", 40);
   const bars = raw
     .split("\r\n")
     .flatMap((line) => line.split(CLEAR))
@@ -50,23 +50,21 @@ test("it fits into 40 columns", async () => {
   for (const bar of bars) expect(bar.length).toBeLessThan(40);
 });
 
-test("there is none for one upload", async () => {
+test("there is no progress bar for one Upload", async () => {
   await using server = await api();
-  const { raw } = await inTerminal(server, "cancel-upload upload_1", 80);
+  const { raw } = await runInTerminal(server, "cancel-upload upload_1", 80);
   expect(raw).toBe("cancelled  upload_1  training_examples.jsonl  2.15 GB\r\n1 cancelled, 0 failed\r\n");
 });
 
-test("while the API asks to wait, it says so and for how long", async () => {
+test("while it waits because of a 429, it says so and for how long", async () => {
   await using server = await serve((request, response) =>
-    inTurn(
-      json(
-        server.requests.length === 1 ? 429 : 200,
-        { id: idOf(request), status: "cancelled" },
-        { "retry-after-ms": "1200" },
-      ),
+    json(
+      server.requests.length === 1 ? 429 : 200,
+      { id: idOf(request), status: "cancelled" },
+      { "retry-after-ms": "1200" },
     )(request, response),
   );
-  const { raw } = await inTerminal(server, "cancel-upload upload_1", 80);
+  const { raw } = await runInTerminal(server, "cancel-upload upload_1", 80);
   expect(raw).toContain("0/1  rate-limited, 2 s  0 cancelled, 0 failed");
   expect(raw).toContain("0/1  rate-limited, 1 s  0 cancelled, 0 failed");
   expect(raw).toMatch(/1 cancelled, 0 failed\r\n$/);
@@ -75,14 +73,14 @@ test("while the API asks to wait, it says so and for how long", async () => {
 describe("with standard input", () => {
   test("a rate is shown", async () => {
     await using server = await api();
-    const { raw } = await inTerminal(server, "printf 'upload_1\\nupload_2\\nupload_3\\n' | cancel-upload -", 80);
+    const { raw } = await runInTerminal(server, "printf 'upload_1\\nupload_2\\nupload_3\\n' | cancel-upload -", 80);
     expect(raw).toMatch(/\d+\/s {2}[23] cancelled, 0 failed/);
   });
 
-  test("and if it is a file, the share of it that is read", async () => {
+  test("and if that is a file, how much of it has been read", async () => {
     await using server = await api();
     const file = "$(mktemp)";
-    const { raw } = await inTerminal(
+    const { raw } = await runInTerminal(
       server,
       `file=${file}; printf 'upload_1\\nupload_2\\n' > "$file"; cancel-upload - -c 1 < "$file"; rm "$file"`,
       80,

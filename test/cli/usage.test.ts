@@ -5,12 +5,12 @@ import { serve } from "../support/server.js";
 
 describe.concurrent("a usage error is one sentence, exit code 2, and nothing is sent", () => {
   test.for<[string, string[], string]>([
-    ["no upload", [], "missing required argument 'upload_id'"],
-    ["an empty id", [""], '"" is not an upload ID'],
-    ["an id with a space", ["upload_1 upload_2"], '"upload_1 upload_2" is not an upload ID'],
+    ["no Upload", [], "missing required argument 'upload_id'"],
+    ["an empty ID", [""], '"" is not an upload ID'],
+    ["an ID with a space", ["upload_1 upload_2"], '"upload_1 upload_2" is not an upload ID'],
     ["a path", [".."], '".." is not an upload ID'],
     ["null, as jq prints it", ["null"], '"null" is not an upload ID'],
-    ["a text that no ID is as long as", ["a".repeat(257)], "is not an upload ID"],
+    ["an ID that is too long", ["a".repeat(257)], "is not an upload ID"],
     ["standard input twice", ["-", "-"], "- can be given only once"],
     ["an unknown option", ["--api-key", "x", "upload_1"], "unknown option '--api-key'"],
     ["--concurrency 0", ["--concurrency", "0", "upload_1"], "Expected a whole number, 1 or more."],
@@ -23,7 +23,7 @@ describe.concurrent("a usage error is one sentence, exit code 2, and nothing is 
   ])("%s", async ([, args, sentence]) => {
     await using server = await api();
     const { exitCode, stdout, stderr } = await cancelUpload(server.url, args);
-    expect(stderr).toContain(`${sentence}`);
+    expect(stderr).toContain(sentence);
     expect(stderr).toMatch(/^error: .+\n\(cancel-upload --help says more\)\n$/);
     expect(stdout).toBe("");
     expect(exitCode).toBe(2);
@@ -63,7 +63,7 @@ test("--help and --version go to standard output, with exit code 0", async () =>
   expect(await run(process.execPath, [cli, "--version"])).toEqual({ exitCode: 0, stderr: "", stdout: "0.1.0\n" });
 });
 
-test("numbers and times are taken as a person types them", async () => {
+test("numbers and times may be written as people write them", async () => {
   await using server = await api();
   const args = ["--concurrency", "1_000", "--timeout", "1.5s", "--max-retries", "0", "upload_1"];
   expect(await cancelUpload(server.url, args)).toMatchObject({ exitCode: 0 });

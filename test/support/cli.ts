@@ -1,9 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Ended, run } from "./run.js";
-import { json, type Server, serve } from "./server.js";
+import { idOf, json, type Server, serve } from "./server.js";
 
-/** The command, as it is built. */
+/** The built command. */
 export const cli = "dist/cli.js";
 
 export const key = "sk-secret-0123456789";
@@ -17,25 +17,20 @@ export function cancelUpload(url: string, args: readonly string[], input?: strin
   return run(process.execPath, [cli, ...args], { env: envFor(url), ...(input !== undefined && { input }) });
 }
 
-/** Starts the command, for a test that does something to it. */
+/** Starts the command, for a test that interacts with it. */
 export function start(server: Server, args: readonly string[]): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...envFor(server.url) } });
-  child.stdin.on("error", () => {}); // it may end without reading
+  child.stdin.on("error", () => {}); // it may exit before it reads all
   return child;
 }
 
-/** The exit code, or the signal that ended it. */
-export async function ended(child: ChildProcessWithoutNullStreams): Promise<number | string | null> {
+/** The exit code, or the signal that killed it, once it has exited. */
+export async function exitOf(child: ChildProcessWithoutNullStreams): Promise<number | string | null> {
   if (child.exitCode === null && child.signalCode === null) await once(child, "close");
   return child.exitCode ?? child.signalCode;
 }
 
-/** The Upload that a request is about. */
-export function idOf({ url }: { readonly url?: string | undefined }): string {
-  return url?.split("/").at(-2) ?? "";
-}
-
-/** Cancels each Upload, but says no to those whose ID has "bad" in it. */
+/** Cancels each Upload, but refuses those with "bad" in their ID. */
 export function api(): Promise<Server> {
   return serve((request, response) => {
     const id = idOf(request);

@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
 import { contract, startPrism } from "../../scripts/contract/prism.js";
 
@@ -8,10 +9,10 @@ declare module "vitest" {
   }
 }
 
-/** One build and one Prism for all test files: it serves the contract, and refuses what departs from it. */
+/** One build and one Prism for all test files. Prism serves the contract, and refuses requests that depart from it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  execFileSync("npm", ["run", "build", "--silent"], { stdio: "inherit" });
-  const prism = await startPrism("mock", contract, "--errors");
+  const build = promisify(execFile)(process.execPath, ["--import", "tsx", "scripts/client/build.ts"]);
+  const [prism] = await Promise.all([startPrism(contract, "--errors"), build]);
   project.provide("prismUrl", prism.url);
   return async () => prism[Symbol.asyncDispose]();
 }
