@@ -3,9 +3,9 @@ import { cancelledUpload } from "./support/contract.js";
 import { run } from "./support/run.js";
 import { json, serve } from "./support/server.js";
 
-test("npm start cancels upload_abc123 at the mock, and prints the Upload and nothing else", async () => {
+test("npm start cancels upload_abc123 at the mock, and prints the Upload and nothing more", async () => {
   const { exitCode, stdout, stderr } = await run("npm", ["start", "--silent"]);
-  expect(stderr).toContain("Cancelling upload_abc123 at a mock of the contract");
+  expect(stderr).toContain("Cancelling upload_abc123 at a mock of the API");
   expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
   expect(exitCode).toBe(0);
 });
@@ -21,7 +21,7 @@ test("npm start with a key and an Upload cancels it at the API", async () => {
   ]);
 });
 
-test("npm start passes every argument on: with --dry-run nothing is sent", async () => {
+test("npm start passes every argument on: --dry-run sends nothing", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { exitCode, stdout } = await run("npm", ["start", "--silent", "--", "upload_x", "--dry-run"], { env });

@@ -1,4 +1,4 @@
-// Bundles src into dist, so that a file for an idea costs nothing at import.
+// Bundles src into dist: however many files src has, an import loads one.
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build, transform } from "esbuild";
@@ -8,7 +8,7 @@ import { dts } from "rollup-plugin-dts";
 const ENTRY = "src/index.ts";
 const shared = { bundle: true, format: "esm", target: "es2022" } satisfies BuildOptions;
 
-/** One bundle as an ES module, and the same as CommonJS, each with a map to the src that is in the package. */
+/** The library as an ES module and as CommonJS, each with a source map to the src in the package. */
 async function buildModules(folder: string): Promise<void> {
   const mapped = { ...shared, sourcemap: "inline", sourcesContent: false, write: false } as const;
   const entry = { entryPoints: [ENTRY], outfile: join(folder, "index.js") };
@@ -16,8 +16,8 @@ async function buildModules(folder: string): Promise<void> {
   const formats = { "index.js": "esm", "index.cjs": "cjs" } as const;
   for (const { text } of outputFiles) {
     for (const [file, format] of Object.entries(formats)) {
-      // By transform(): in CommonJS that build() makes of a package of ES modules, the default export of another's
-      // CommonJS would be all of its exports.
+      // CommonJS comes from transform(), since build() follows package.json's "type": "module": a default import of a
+      // CommonJS package would be all of its exports there.
       const { code, map } = await transform(text, { format, sourcemap: true, sourcesContent: false });
       await writeFile(join(folder, file), `${code}//# sourceMappingURL=${file}.map\n`);
       await writeFile(join(folder, `${file}.map`), map);
@@ -30,9 +30,9 @@ async function buildTypes(folder: string): Promise<void> {
   for (const file of ["index.d.ts", "index.d.cts"]) await bundle.write({ file: join(folder, file), sourcemap: true });
 }
 
-/** With all that it needs, so that those who only import the package don't install it. */
+/** The command, with its dependencies in it, so that they are not installed with the library. */
 async function buildCli(folder: string): Promise<void> {
-  // What is CommonJS in it requires Node's own modules.
+  // The CommonJS packages in it call require() for Node's own modules.
   const js = 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);';
   await build({
     ...shared,
@@ -48,7 +48,7 @@ try {
   await Promise.all([buildModules(folder), buildTypes(folder), buildCli(folder)]);
   const files = await readdir(folder);
   await mkdir("dist", { recursive: true });
-  // File by file: a process that reads dist meanwhile finds each, and whole.
+  // File by file, so that a process that reads dist at the same time finds every file, and finds it complete.
   for (const file of files) await rename(join(folder, file), join("dist", file));
   for (const file of await readdir("dist")) {
     if (!files.includes(file)) await rm(join("dist", file), { recursive: true, force: true });

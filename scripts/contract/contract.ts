@@ -1,7 +1,7 @@
 import { contract } from "./prism.js";
 import { redocly } from "./redocly.js";
 
-/** What the scripts read of the contract. */
+/** The parts of the contract that the scripts read. */
 export interface Contract {
   readonly servers?: readonly { readonly url: string }[];
   readonly paths: Readonly<Record<string, PathItem>>;
@@ -43,17 +43,17 @@ interface MediaType {
   readonly examples?: Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
 }
 
-/** The contract as one document, whatever files it is in, with what each `$ref` refers to in its place. */
+/** The contract as one document without `$ref`s, however many files it is split into. */
 export async function readContract(): Promise<Contract> {
   const { ok, stdout, output } = await redocly("bundle", contract, "--dereferenced", "--ext", "json");
   if (!ok) throw new Error(output);
   return JSON.parse(stdout);
 }
 
-/** Writes the contract, whatever files it is in, as one. */
-export async function bundle(to: string): Promise<void> {
-  const { ok, output } = await redocly("bundle", contract, "--output", to);
-  if (!ok) throw new Error(output);
+/** Writes the contract as one file, however many it is split into. */
+export async function bundle(output: string): Promise<void> {
+  const result = await redocly("bundle", contract, "--output", output);
+  if (!result.ok) throw new Error(result.output);
 }
 
 /** An operation, with its method, its path and all its parameters. */

@@ -1,4 +1,5 @@
-// Watches the contract. Each save lints it, writes its types, type-checks what uses them, and has the mock serve it.
+// Watches the contract. On each save, it lints the contract, updates the types, type-checks the code that uses them, and
+// serves the new contract from the mock.
 //   npm run dev [-- port]
 import { mkdtempSync, rmSync, watch } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -22,16 +23,15 @@ function say(text: string): void {
   console.log(process.stdout.isTTY ? line : stripVTControlCharacters(line));
 }
 
-/** The last contract without an error, as one file. Prism watches it, and ends at a contract that it can't read. */
+/** The last contract without an error, as one file. Prism watches it, and exits if it can't read it. */
 const served = join(folder, "openapi.yaml");
 const next = join(folder, "next.yaml");
 let prism: Prism | undefined;
 
-/** Has the mock serve the contract. */
-async function serve(): Promise<void> {
-  const [text, former] = await Promise.all([readFile(next, "utf8"), readFile(served, "utf8").catch(() => undefined)]);
-  if (prism && text === former) return;
-  const reloaded = prism && listens(prism);
+async function serveNext(): Promise<void> {
+  const [text, current] = await Promise.all([readFile(next, "utf8"), readFile(served, "utf8").catch(() => undefined)]);
+  if (prism && text === current) return;
+  const reloaded = prism && listensAgain(prism);
   await writeFile(served, text);
   if (await reloaded) return;
   prism = undefined;
@@ -39,25 +39,25 @@ async function serve(): Promise<void> {
 }
 
 async function start(): Promise<Prism> {
-  const started = await startPrism("mock", served, "--port", port);
+  const started = await startPrism(served, "--port", port);
   prism = started;
   started.exited.then(() => {
     if (prism !== started) return;
     prism = undefined;
-    say("✗ The mock has died; it starts again");
-    updates = updates.then(revive).catch(fail);
+    say("✗ The mock has exited; starting it again");
+    updates = updates.then(restart).catch(fail);
   });
   return started;
 }
 
-async function revive(): Promise<void> {
+async function restart(): Promise<void> {
   if (prism) return;
   const { url } = await start();
-  say(`✓ ${url} serves ${contract} again`);
+  say(`✓ ${contract} is served at ${url} again`);
 }
 
-/** Whether Prism listens again; false if it ends. */
-async function listens({ log }: Prism): Promise<boolean> {
+/** Whether Prism has loaded the new contract; false if it exits instead. */
+async function listensAgain({ log }: Prism): Promise<boolean> {
   const lines = createInterface(log);
   let listening = false;
   for await (const line of lines) {
@@ -68,10 +68,12 @@ async function listens({ log }: Prism): Promise<boolean> {
   log.resume();
   return listening;
 }
-let errors: ts.Diagnostic[] = [];
-let checked = reportSources;
 
-/** TypeScript's own watch, which checks again what the change of a file touches; the first check is done on return. */
+let errors: ts.Diagnostic[] = [];
+/** Called after each check. */
+let onChecked = reportSources;
+
+/** Starts TypeScript's own watch, which checks only what a change affects. The first check is done when this returns. */
 function watchTypes(): void {
   const host = ts.createWatchCompilerHost(
     "tsconfig.json",
@@ -81,7 +83,7 @@ function watchTypes(): void {
     (error) => errors.push(error),
     (_status, _newLine, _options, count) => {
       if (count === undefined) errors = [];
-      else checked();
+      else onChecked();
     },
   );
   ts.createWatchProgram(host);
@@ -89,29 +91,29 @@ function watchTypes(): void {
 
 function nextCheck(): Promise<void> {
   return new Promise((done) => {
-    checked = () => {
-      checked = reportSources;
+    onChecked = () => {
+      onChecked = reportSources;
       done();
     };
   });
 }
 
-/** For a check that no change of the contract asked for. */
+/** Reports a check that was caused by a change of the code, not of the contract. */
 function reportSources(): void {
-  report("Types check");
+  report("No type errors");
 }
 
-function report(well: string): void {
-  const shown = ts.formatDiagnosticsWithColorAndContext(errors, {
+function report(success: string): void {
+  const diagnostics = ts.formatDiagnosticsWithColorAndContext(errors, {
     getCurrentDirectory: ts.sys.getCurrentDirectory,
     getCanonicalFileName: (file) => file,
     getNewLine: () => "\n",
   });
-  say(errors.length === 0 ? `✓ ${well}` : `✗ Types don't check\n${shown}`);
+  say(errors.length === 0 ? `✓ ${success}` : `✗ Type errors\n${diagnostics}`);
 }
 
-/** Writes the types, if they are others now, and waits until TypeScript has looked at them. */
-async function generate(): Promise<void> {
+/** Updates the types if they have changed, and waits until TypeScript has checked them. */
+async function updateTypes(): Promise<void> {
   const types = await generateTypes();
   if (types === (await readFile(TYPES, "utf8").catch(() => undefined))) return;
   const check = nextCheck();
@@ -123,34 +125,34 @@ async function update(): Promise<void> {
   const start = performance.now();
   const [{ ok, output }] = await Promise.all([redocly("lint"), redocly("bundle", contract, "--output", next)]);
   if (!ok) {
-    say(`✗ ${contract} is broken; its types and the mock stay as they were\n${output}`);
+    say(`✗ ${contract} has errors; the types and the mock stay as they were\n${output}`);
     return;
   }
-  await Promise.all([serve(), generate()]);
+  await Promise.all([serveNext(), updateTypes()]);
   const seconds = ((performance.now() - start) / 1_000).toFixed(1);
-  report(`${contract} is sound, its types check, ${prism?.url} serves it (${seconds} s)`);
+  report(`${contract} is valid, no type errors, served at ${prism?.url} (${seconds} s)`);
 }
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  const taken = message.includes("EADDRINUSE");
-  say(`✗ ${taken ? `Port ${port} is taken: end what listens there, or name another: npm run dev -- 4011` : message}`);
-  if (taken) process.exit(1);
+  const isPortInUse = message.includes("EADDRINUSE");
+  say(`✗ ${isPortInUse ? `Port ${port} is in use. Free it, or choose another: npm run dev -- 4011` : message}`);
+  if (isPortInUse) process.exit(1);
 }
 
-/** One update at a time, of all that is saved within a moment: editors write a file in more than one step. */
+/** One update at a time. It waits a moment for more saves, since editors write a file in several steps. */
 let updates = Promise.resolve();
 let timer: NodeJS.Timeout | undefined;
-function saved(): void {
+function scheduleUpdate(): void {
   clearTimeout(timer);
   timer = setTimeout(() => {
     updates = updates.then(update).catch(fail);
   }, 50);
 }
 
-say(`Watching ${contract}; Ctrl-C ends it`);
+say(`Watching ${contract}; press Ctrl-C to stop`);
 watchTypes();
-// Folders, since editors that save by renaming leave a watched file behind.
-watch(dirname(contract), { recursive: true }, saved);
-watch(".", (_event, file) => file === "redocly.yaml" && saved());
-saved();
+// Folders, since an editor that saves by renaming replaces the file that would be watched.
+watch(dirname(contract), { recursive: true }, scheduleUpdate);
+watch(".", (_event, file) => file === "redocly.yaml" && scheduleUpdate());
+scheduleUpdate();

@@ -1,8 +1,8 @@
-// Compares the contract with a former one, and fails if its version doesn't tell of the changes: what breaks a caller
-// needs a major version, what is new to one a minor version, and the rest a patch.
+// Compares the contract with an earlier version of it, and fails if info.version was not raised as the changes need: a
+// major version for what breaks a caller, a minor version for what is new, and a patch for the rest.
 //   npm run contract:diff [-- git-revision]
-// Without a revision that is the last release (a tag v…). Before the first one it is the last committed contract that
-// differs from this one: HEAD's while it is edited, the one before once it is committed, so that CI compares too.
+// The default is the last release (a tag v…). Before the first release, it is the last commit whose contract differs from
+// this one: HEAD while the contract is being edited, an earlier one once it is committed, so that CI compares too.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,9 +10,10 @@ import { dirname, join, relative } from "node:path";
 import { contract } from "./prism.js";
 import { redocly } from "./redocly.js";
 
-type Impact = "major" | "minor" | "patch";
+const IMPACTS = ["major", "minor", "patch"] as const;
+type Impact = (typeof IMPACTS)[number];
 
-/** What `redocly diff --format json` prints, as far as it is read here. */
+/** The parts of `redocly diff --format json` that are read here. */
 interface Report {
   readonly infoVersions: { readonly base: string; readonly revision: string };
   readonly changes: readonly Change[];
@@ -35,17 +36,17 @@ interface Place {
   readonly col: number;
 }
 
-/** What the generated types are named by: a path, or a component of a kind that has types. */
-const NAME = /^#\/(paths|components\/(schemas|responses|parameters|requestBodies|headers|pathItems))\/[^/]+$/;
+/** What becomes the name of a generated type: a path, or a component. */
+const TYPE_NAME = /^#\/(paths|components\/(schemas|responses|parameters|requestBodies|headers|pathItems))\/[^/]+$/;
 const PROSE = /^(description|summary|title|examples?|x-.*)$/;
 const PROSE_TYPES = /^(Info|License|Contact|ExternalDocs|Tag|Example|XCodeSample)$/;
 
-/** Redocly's impact, but for what it takes for a patch. */
+/** Redocly's impact; but some of what Redocly calls a patch matters to callers of a TypeScript client. */
 function impactOf({ kind, typeName, path, property = "", impact }: Change): Impact {
   if (impact !== "patch") return impact;
-  // Renamed or removed, a name stops TypeScript that uses it from compiling.
-  if (NAME.test(path) && kind === "removed") return "major";
-  if (NAME.test(path) && property === "key") return "major";
+  // Code that uses a name that was removed or renamed no longer compiles.
+  if (TYPE_NAME.test(path) && kind === "removed") return "major";
+  if (TYPE_NAME.test(path) && property === "key") return "major";
   return PROSE_TYPES.test(typeName) || PROSE.test(property) ? "patch" : "minor";
 }
 
@@ -73,26 +74,23 @@ export interface Comparison {
 }
 
 /** @param folder The repository. */
-export async function diff(asked?: string, folder = "."): Promise<Comparison> {
-  const revision = asked ?? lastRelease(folder) ?? lastOther(folder);
-  const former = mkdtempSync(join(tmpdir(), "contract-diff-"));
+export async function diff(requested?: string, folder = "."): Promise<Comparison> {
+  const base = requested ?? lastRelease(folder) ?? lastDifferent(folder);
+  const baseFolder = mkdtempSync(join(tmpdir(), "contract-diff-"));
   try {
-    if (revision && extract(revision, folder, former)) return await compare(revision, folder, former);
-    if (asked)
-      return {
-        exitCode: 2,
-        output: `There is no ${contract} at the git revision ${asked}. "git log" shows those that exist.`,
-      };
-    return {
-      exitCode: 0,
-      output: `There is no former ${contract} in this clone's git history, so nothing to compare with.`,
-    };
+    if (base && extract(base, folder, baseFolder)) return await compare(base, folder, baseFolder);
+    if (requested) {
+      const output = `There is no ${contract} at the git revision ${requested}. "git log" lists the revisions.`;
+      return { exitCode: 2, output };
+    }
+    const output = `This clone's git history has no earlier ${contract}, so there is nothing to compare with.`;
+    return { exitCode: 0, output };
   } finally {
-    rmSync(former, { recursive: true });
+    rmSync(baseFolder, { recursive: true });
   }
 }
 
-/** What git says; undefined if there is no git, no repository, or no such thing. */
+/** The output of git; undefined if it fails, as it does without a repository. */
 function git(folder: string, ...args: string[]): Buffer | undefined {
   const { status, stdout } = spawnSync("git", args, { cwd: folder, maxBuffer: Number.POSITIVE_INFINITY });
   return status === 0 ? stdout : undefined;
@@ -102,51 +100,51 @@ function lastRelease(folder: string): string | undefined {
   return git(folder, "describe", "--tags", "--abbrev=0", "--match", "v*")?.toString().trim();
 }
 
-function lastOther(folder: string): string | undefined {
+function lastDifferent(folder: string): string | undefined {
   const commits = git(folder, "log", "-2", "--format=%h", "--", dirname(contract))?.toString().trim().split("\n") ?? [];
   return commits.find((commit) => git(folder, "diff", "--quiet", commit, "--", dirname(contract)) === undefined);
 }
 
-/** Writes the contract of a revision, with each file that it may be in; false if there is none. */
+/** Writes the contract of a revision, with all its files; false if that revision has none. */
 function extract(revision: string, folder: string, to: string): boolean {
   const archive = git(folder, "archive", "--format=tar", revision, contract, dirname(contract));
   return archive !== undefined && spawnSync("tar", ["-x", "-C", to], { input: archive }).status === 0;
 }
 
-async function compare(revision: string, folder: string, former: string): Promise<Comparison> {
-  const files = [join(former, contract), join(folder, contract)];
+async function compare(base: string, folder: string, baseFolder: string): Promise<Comparison> {
+  const files = [join(baseFolder, contract), join(folder, contract)];
   const { stdout, output } = await redocly("diff", ...files, "--format", "json", "--fail-on", "none");
-  const name = (text: string) => text.replaceAll(join(relative(".", former), "/"), `${revision}:`);
-  if (!stdout.startsWith("{")) return { exitCode: 1, output: name(output) };
+  const withRevision = (text: string) => text.replaceAll(join(relative(".", baseFolder), "/"), `${base}:`);
+  if (!stdout.startsWith("{")) return { exitCode: 1, output: withRevision(output) };
 
   const { infoVersions, changes }: Report = JSON.parse(stdout);
-  const versionIsAll = ({ typeName, property }: Change) => typeName === "Info" && property === "version";
+  const isOfVersion = ({ typeName, property }: Change) => typeName === "Info" && property === "version";
   const rated = changes
-    .filter((change) => !versionIsAll(change))
+    .filter((change) => !isOfVersion(change))
     .map((change) => ({ ...change, impact: impactOf(change) }));
-  const ofImpact = (impact: Impact) => rated.filter((change) => change.impact === impact);
-  const worst = (["major", "minor", "patch"] as const).find((impact) => ofImpact(impact).length > 0);
+  const byImpact = IMPACTS.map((impact) => [impact, rated.filter((change) => change.impact === impact)] as const);
+  const [worst] = byImpact.find(([, some]) => some.length > 0) ?? [];
   const [before, after] = [parseVersion(infoVersions.base), parseVersion(infoVersions.revision)];
   const needed = before && raise(before, worst);
-  const isTold = needed && after && !isLower(after, needed);
+  const isRaised = needed && after && !isLower(after, needed);
 
-  const lines = [...ofImpact("major"), ...ofImpact("minor"), ...ofImpact("patch")].map(describe);
-  const counts = (["major", "minor", "patch"] as const)
-    .map((impact) => `${ofImpact(impact).length} ${impact}`)
-    .join(", ");
-  const versions = `info.version was ${infoVersions.base} at ${revision} and is ${infoVersions.revision}`;
-  lines.push(`${counts}. ${versions}${isTold ? "." : `; it must be ${needed?.join(".") ?? "like 1.2.3"} or higher.`}`);
-  return { exitCode: isTold ? 0 : 1, output: name(lines.join("\n")) };
+  const lines = byImpact.flatMap(([, some]) => some.map(describe));
+  const counts = byImpact.map(([impact, some]) => `${some.length} ${impact}`).join(", ");
+  const versions = `info.version was ${infoVersions.base} at ${base} and is ${infoVersions.revision}`;
+  lines.push(
+    `${counts}. ${versions}${isRaised ? "." : `; it must be ${needed?.join(".") ?? "like 1.2.3"} or higher.`}`,
+  );
+  return { exitCode: isRaised ? 0 : 1, output: withRevision(lines.join("\n")) };
 }
 
 function describe({ impact, kind, path, property, verdicts, base, revision }: Change): string {
-  const what = [
+  const lines = [
     `${impact}: ${kind} ${path}${property ? ` · ${property}` : ""}`,
     ...verdicts.map(({ message }) => message),
   ];
   const place = revision ?? base;
-  if (place) what.push(`at ${place.file}:${place.line}:${place.col}`);
-  return `${what.join("\n  ")}\n`;
+  if (place) lines.push(`at ${place.file}:${place.line}:${place.col}`);
+  return `${lines.join("\n  ")}\n`;
 }
 
 if (import.meta.filename === process.argv[1]) {

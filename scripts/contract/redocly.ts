@@ -7,11 +7,11 @@ const bin = createRequire(import.meta.url).resolve("@redocly/cli/bin/cli.js");
 export interface RedoclyResult {
   readonly ok: boolean;
   readonly stdout: string;
-  /** All that it says, without its boxed notices and the stack of an error. */
+  /** All that it prints, without its boxed notices and the stacks of its errors. */
   readonly output: string;
 }
 
-/** Runs Redocly CLI to its end. */
+/** Runs Redocly CLI, and waits until it exits. */
 export function redocly(...args: readonly string[]): Promise<RedoclyResult> {
   return new Promise((resolve) => {
     execFile(process.execPath, [bin, ...args], { maxBuffer: Number.POSITIVE_INFINITY }, (error, stdout, stderr) => {
@@ -25,7 +25,7 @@ export function redocly(...args: readonly string[]): Promise<RedoclyResult> {
   });
 }
 
-/** What is no YAML gets its place in a form of its own, of which no terminal makes a link; here it is a file:line:column. */
+/** Writes the place of a YAML error, `in "file" (line:column)`, as `file:line:column`, which terminals make a link. */
 export function withPlaces(text: string): string {
   return text.replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => {
     return ` at ${relative(".", file)}:${place}`;

@@ -1,10 +1,10 @@
-// Sends one request to the API, and lists each way in which the answer departs from the contract.
+// Sends one request to the API, and lists how the answer differs from the contract.
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- upload_…
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- --operation completeUpload --body '{"part_ids":["part_…"]}' upload_…
-// A binary field of a multipart body names a file. Exits with 0 if a success was verified, 1 if something departs,
-// 2 if there was nothing to verify, and 3 if all that was verified is an error.
+// For a binary field of a multipart body, give the name of a file. Exits with 0 if the answer was a success as the contract
+// describes it, with 1 if it differs, with 2 if there was no answer, and with 3 if it was an error as described.
 //
-// Not by Prism's proxy: it follows redirects, hides the API's own status, and lets unknown fields pass.
+// Prism's proxy is no help here: it follows redirects, hides the API's own status, and ignores unknown fields.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,12 +12,12 @@ import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import { type Contract, type Endpoint, endpointsOf, readContract } from "./contract.js";
 
 const SUCCESS = 0;
-const DEPARTURES = 1;
-const NOTHING_VERIFIED = 2;
+const DIFFERENT = 1;
+const NOT_VERIFIED = 2;
 const ERROR_VERIFIED = 3;
 
 const TIMEOUT = 60_000;
-/** The shortest part of the key that is hidden, in characters: a shorter one is found in the midst of words. */
+/** Shorter parts of the key are not hidden, since they may be parts of ordinary words. In characters. */
 const MIN_KEY_PART = 6;
 
 export interface Verdict {
@@ -25,8 +25,8 @@ export interface Verdict {
   readonly output: string;
 }
 
-/** Why nothing could be verified, and what to do about it. */
-class NothingToVerify extends Error {}
+/** Why nothing was verified, and what to do about it. */
+class NotVerified extends Error {}
 
 export async function verify(
   contract: Contract,
@@ -38,16 +38,16 @@ export async function verify(
     const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url;
     const endpoint = chooseEndpoint(contract, args);
     const response = await send(requestOf(endpoint, args, api, key));
-    const departures = await departuresOf(endpoint, response);
+    const differences = await differencesOf(endpoint, response);
     const answered = `${api} answered ${response.status}`;
-    if (departures.length > 0) {
-      const list = departures.map((departure) => `\n- ${departure}`).join("");
-      return verdict(DEPARTURES, `${answered}. What departs from the contract:${list}`);
+    if (differences.length > 0) {
+      const list = differences.map((difference) => `\n- ${difference}`).join("");
+      return verdict(DIFFERENT, `${answered}. The answer differs from the contract:${list}`);
     }
     if (response.ok) return verdict(SUCCESS, `${answered}, as the contract says.`);
-    return verdict(ERROR_VERIFIED, `${answered}, as the contract says. Only that error is verified, not a success.`);
+    return verdict(ERROR_VERIFIED, `${answered}, as the contract says. This verifies that error, but no success.`);
   } catch (error) {
-    if (error instanceof NothingToVerify) return verdict(NOTHING_VERIFIED, error.message);
+    if (error instanceof NotVerified) return verdict(NOT_VERIFIED, error.message);
     throw error;
   }
 
@@ -62,7 +62,7 @@ function chooseEndpoint(contract: Contract, args: readonly string[]): Endpoint {
   const chosen = endpoints.filter(({ operationId }) => operation === undefined || operationId === operation);
   if (chosen[0] && chosen.length === 1) return chosen[0];
   const names = endpoints.map(({ operationId }) => operationId).join(", ");
-  throw new NothingToVerify(`Name one operation of the contract with --operation: ${names}.`);
+  throw new NotVerified(`Name one operation of the contract with --operation: ${names}.`);
 }
 
 function parse(args: readonly string[]) {
@@ -73,11 +73,11 @@ function parse(args: readonly string[]) {
       options: { operation: { type: "string" }, body: { type: "string" } },
     });
   } catch (error) {
-    throw new NothingToVerify(error instanceof Error ? error.message : String(error));
+    throw new NotVerified(error instanceof Error ? error.message : String(error));
   }
 }
 
-/** The endpoint's request, with the arguments as the values of its required parameters, in the contract's order. */
+/** The request of the endpoint. The arguments are the values of its required parameters, in the order of the contract. */
 function requestOf(
   { method, path, parameters, requestBody }: Endpoint,
   args: readonly string[],
@@ -88,11 +88,11 @@ function requestOf(
   const required = parameters.filter((parameter) => parameter.required);
   if (positionals.length !== required.length) {
     const names = required.map(({ name }) => `<${name}>`).join(" ");
-    throw new NothingToVerify(`Give a value for each parameter: npm run contract:verify -- ${names}`);
+    throw new NotVerified(`Give a value for each parameter: npm run contract:verify -- ${names}`);
   }
-  if (!/^[!-~]+$/.test(key)) throw new NothingToVerify("Set OPENAI_API_KEY to an API key.");
+  if (!/^[!-~]+$/.test(key)) throw new NotVerified("Set OPENAI_API_KEY to an API key.");
   if (!api || !/^https?:\/\/[^@?#]+$/i.test(api) || !URL.canParse(api)) {
-    throw new NothingToVerify("Set OPENAI_BASE_URL to an http(s) URL without user, query or fragment.");
+    throw new NotVerified("Set OPENAI_BASE_URL to an http(s) URL without user, query or fragment.");
   }
 
   let filledPath = path;
@@ -102,14 +102,14 @@ function requestOf(
     const value = positionals[index] ?? "";
     if (parameter.in === "query") query.set(parameter.name, value);
     else if (parameter.in === "header") headers.set(parameter.name, value);
-    else if (/^\.{0,2}$/.test(value)) throw new NothingToVerify(`${parameter.name} must not be "", "." or "..".`);
+    else if (/^\.{0,2}$/.test(value)) throw new NotVerified(`${parameter.name} must not be "", "." or "..".`);
     else filledPath = filledPath.replace(`{${parameter.name}}`, encodeURIComponent(value));
   }
 
   const url = `${api.replace(/\/$/, "")}${filledPath}${query.size > 0 ? `?${query}` : ""}`;
   const body = bodyOf(requestBody, values.body);
   if (typeof body === "string") headers.set("content-type", "application/json");
-  // Nothing is followed: a redirect is an answer, and the key must not travel.
+  // A redirect is not followed: it is an answer, and the key must not go elsewhere.
   return new Request(url, { method, headers, body, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT) });
 }
 
@@ -118,8 +118,9 @@ function bodyOf(requestBody: Endpoint["requestBody"], json: string | undefined):
   const [mediaType, { schema } = { schema: {} }] = Object.entries(requestBody.content)[0] ?? [];
   const body = json === undefined ? undefined : parseJson(json);
   const problems = problemsWith(schema, body);
-  if (problems.length > 0)
-    throw new NothingToVerify(`Give the body as the contract has it, with --body '{…}': ${problems.join("; ")}.`);
+  if (problems.length > 0) {
+    throw new NotVerified(`Give the body that the contract describes, with --body '{…}': ${problems.join("; ")}.`);
+  }
   if (mediaType !== "multipart/form-data") return JSON.stringify(body);
 
   const form = new FormData();
@@ -137,40 +138,40 @@ async function send(request: Request): Promise<Response> {
     return await fetch(request);
   } catch (error) {
     const { cause = error } = Object(error);
-    throw new NothingToVerify(`There was no answer: ${cause instanceof Error ? cause.message : cause}`);
+    throw new NotVerified(`There was no answer: ${cause instanceof Error ? cause.message : cause}`);
   }
 }
 
-async function departuresOf({ responses }: Endpoint, response: Response): Promise<string[]> {
+async function differencesOf({ responses }: Endpoint, response: Response): Promise<string[]> {
   const { status } = response;
-  // `default` documents every status. Here it doesn't, so that the contract comes to name those that occur.
+  // A status that only `default` documents is a difference too, so that the contract comes to name those that occur.
   const named = responses[status] ?? responses[`${Math.floor(status / 100)}XX`];
   const { headers = {}, content = {} } = named ?? responses["default"] ?? {};
-  const departures: string[] = [];
-  if (status >= 300 && status < 400) departures.push("It is a redirect, which was not followed");
-  if (named === undefined) departures.push(`The contract doesn't name the status ${status}`);
+  const differences: string[] = [];
+  if (status >= 300 && status < 400) differences.push("It is a redirect (not followed)");
+  if (named === undefined) differences.push(`The contract doesn't name the status ${status}`);
 
   for (const [name, { required, schema }] of Object.entries(headers)) {
     const value = response.headers.get(name);
-    if (value !== null) departures.push(...problemsWith(schema, value, `header ${name}`));
-    else if (required) departures.push(`The header ${name} is missing`);
+    if (value !== null) differences.push(...problemsWith(schema, value, `header ${name}`));
+    else if (required) differences.push(`The header ${name} is missing`);
   }
 
   const mediaType = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
   const documented = content[mediaType.toLowerCase()];
   const text = await response.text().catch(() => undefined);
-  if (text === undefined) departures.push("The body breaks off");
+  if (text === undefined) differences.push("The body is incomplete");
   else if (Object.keys(content).length === 0) {
-    if (text !== "") departures.push("There is a body, of which the contract says nothing");
+    if (text !== "") differences.push("It has a body, but the contract describes none");
   } else if (documented === undefined) {
     const expected = Object.keys(content).join(", ");
-    departures.push(`The content-type is ${mediaType ? `"${mediaType}"` : "missing"}, not ${expected}`);
+    differences.push(`The content-type is ${mediaType ? `"${mediaType}"` : "missing"}, not ${expected}`);
   } else if (mediaType.toLowerCase().endsWith("json")) {
     const body = parseJson(text);
-    // Without the parser's own words: they repeat the start of the body, which may be a part of the key.
-    departures.push(...(body === undefined ? ["The body is no JSON"] : problemsWith(documented.schema, body)));
+    // Without the parser's message, which quotes the start of the body and so perhaps a part of the key.
+    differences.push(...(body === undefined ? ["The body isn't JSON"] : problemsWith(documented.schema, body)));
   }
-  return departures;
+  return differences;
 }
 
 function parseJson(text: string): unknown {
@@ -193,14 +194,14 @@ function problemsWith(schema: object, value: unknown, header?: string): string[]
     .map(({ keyword, instancePath, message, params }) => {
       const where = header ?? (instancePath.slice(1).replaceAll("/", ".") || "The body");
       if (keyword === "unevaluatedProperties") {
-        return `${where} has the field ${JSON.stringify(params["unevaluatedProperty"])}, which the contract doesn't`;
+        return `${where} has the field ${JSON.stringify(params["unevaluatedProperty"])}, which the contract doesn't have`;
       }
       const allowed: unknown = params["allowedValues"] ?? params["allowedValue"];
       return `${where} ${message}${allowed === undefined ? "" : `: ${JSON.stringify(allowed)}`}`;
     });
 }
 
-/** Where no choice of an `anyOf` fits, none has said which fields there are. */
+/** If no alternative of an `anyOf` fits, then all fields count as unknown. */
 function followsFromChoice({ keyword, instancePath }: ErrorObject, errors: readonly ErrorObject[]): boolean {
   return (
     keyword === "unevaluatedProperties" &&
@@ -208,7 +209,7 @@ function followsFromChoice({ keyword, instancePath }: ErrorObject, errors: reado
   );
 }
 
-/** A schema that takes no field but those that it names, at whatever depth. */
+/** The schema, but without room for fields that it doesn't name, at any depth. */
 function closed(schema: object): object {
   return close(
     JSON.parse(JSON.stringify(schema), (keyword, value) => {
@@ -223,7 +224,7 @@ function close(schema: unknown): object {
   return { ...Object(schema), unevaluatedProperties: false };
 }
 
-/** The text without the key, and without any part of it. */
+/** The text with the key, and every part of it, replaced. */
 function hide(key: string, text: string): string {
   let hidden = text;
   for (let length = key.length; length >= MIN_KEY_PART; length--) {
@@ -237,7 +238,7 @@ function hide(key: string, text: string): string {
 if (import.meta.filename === process.argv[1]) {
   const contract = await readContract().catch((error: unknown) => {
     console.log(error instanceof Error ? error.message : error);
-    process.exit(NOTHING_VERIFIED);
+    process.exit(NOT_VERIFIED);
   });
   const { exitCode, output } = await verify(contract, process.argv.slice(2), process.env);
   console.log(output);

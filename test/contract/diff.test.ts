@@ -7,7 +7,7 @@ import { diff } from "../../scripts/contract/diff.js";
 import { type Copy, copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
 
-// No repository that the folder for temporary files may be in.
+// A copy must not be taken for a part of the repository that the temporary folder may be in.
 process.env["GIT_CEILING_DIRECTORIES"] = tmpdir();
 
 const BREAKING = ["        - purpose\n        - status\n", "        - status\n"] as const;
@@ -54,7 +54,7 @@ test("a breaking change needs a major version, while it is edited and once it is
   expect(await diff("HEAD~", copy.folder)).toMatchObject({ exitCode: 0, output: expect.stringContaining("is 2.0.0.") });
 });
 
-test("a release is what is compared with, whatever was committed since", async () => {
+test("the contract is compared with the last release, whatever was committed since", async () => {
   using copy = repository();
   git(copy, "tag", "v0.1.0");
   copy.edit(...BREAKING);
@@ -74,7 +74,7 @@ const PARAMETERS = `      parameters:
 
 test.for<[impact: string, version: string, edits: [what: string, before: string, after: string][]]>([
   [
-    "what stops TypeScript from compiling",
+    "what breaks the code of a caller",
     "2.0.0",
     [
       [
@@ -118,7 +118,7 @@ test.for<[impact: string, version: string, edits: [what: string, before: string,
   expect(exitCode).toBe(1);
 });
 
-test("a change in a second file of the contract is seen", async () => {
+test("a change in a second file of the contract counts", async () => {
   using copy = copyOfRepository();
   copy.split();
   repository(copy);
@@ -129,7 +129,7 @@ test("a change in a second file of the contract is seen", async () => {
   expect(exitCode).toBe(1);
 });
 
-test("a contract that has not changed passes, but not with a lower version", async () => {
+test("an unchanged contract passes, but not with a lower version", async () => {
   using copy = repository();
   git(copy, "tag", "v0.1.0");
   expect(await diff(undefined, copy.folder)).toEqual({
@@ -143,7 +143,7 @@ test("a contract that has not changed passes, but not with a lower version", asy
   });
 });
 
-test("what is no YAML is an error that says where", async () => {
+test("a contract that isn't YAML is an error that says where", async () => {
   using copy = repository();
   copy.write(CONTRACT, `${copy.read(CONTRACT)}\n   no: [yaml`);
   const { exitCode, output } = await diff(undefined, copy.folder);
@@ -162,12 +162,12 @@ test("if there is no history to compare with, it says so and passes", async () =
   rmSync(join(none.folder, ".git"), { recursive: true });
   for (const { folder } of [first, shallow, none]) {
     const { exitCode, output } = await diff(undefined, folder);
-    expect(output).toContain("nothing to compare with");
+    expect(output).toContain("so there is nothing to compare with");
     expect(exitCode).toBe(0);
   }
 });
 
-test("npm run contract:diff prints it, and exits with its code", async () => {
+test("npm run contract:diff prints the comparison, and exits with its code", async () => {
   const { exitCode, stdout } = await run(process.execPath, ["--import", "tsx", "scripts/contract/diff.ts", "v9"]);
   expect(stdout).toContain("There is no openapi/openapi.yaml at the git revision v9");
   expect(exitCode).toBe(2);

@@ -9,12 +9,12 @@ import { inTurn, json, type Server, serve } from "../support/server.js";
 
 const KEY = "sk-proj-SECRETabcdefghijklmnopqrstuvwxyz";
 const { paths, ...whole } = await readContract();
-/** The contract, as it is with one operation. */
+/** The contract with its first operation alone, so that no test has to name one. */
 const contract = {
   ...whole,
   paths: Object.fromEntries(Object.entries(paths).filter(([path]) => path === "/uploads/{upload_id}/cancel")),
 };
-const nowhere = await urlOfServerThatIsGone();
+const closedUrl = await urlOfClosedServer();
 const upload = Object(cancelledUpload);
 const refusal = { error: { message: "no", type: "invalid_request_error", param: null, code: null } };
 const requestId = { "x-request-id": "req_1" };
@@ -23,7 +23,7 @@ function answer(status: number, body: unknown, headers: Record<string, string> =
   return json(status, body, headers);
 }
 
-async function urlOfServerThatIsGone(): Promise<string> {
+async function urlOfClosedServer(): Promise<string> {
   await using server = await serve(() => {});
   return server.url;
 }
@@ -43,11 +43,11 @@ test("a cancelled Upload is as the contract says, and exits with 0", async () =>
   ]);
 });
 
-test("an error that the contract documents is no success: it says so, and exits with 3", async () => {
+test("an error that the contract documents is not a success: the output says so, and the exit code is 3", async () => {
   await using server = await serve(answer(404, refusal));
   expect(await verifyAt(server)).toEqual({
     exitCode: 3,
-    output: `${server.url} answered 404, as the contract says. Only that error is verified, not a success.`,
+    output: `${server.url} answered 404, as the contract says. This verifies that error, but no success.`,
   });
 });
 
@@ -62,12 +62,12 @@ test.for<[string, RequestListener, string[]]>([
   [
     "a field that the contract doesn't have",
     answer(200, { ...upload, region: "eu" }),
-    [`The body has the field "region", which the contract doesn't`],
+    [`The body has the field "region", which the contract doesn't have`],
   ],
   [
-    "such a field within a field, beside one that is missing",
+    "such a field in an object in the body, and a missing field",
     answer(200, { ...withoutFilename, file: { ...file, region: "eu" } }),
-    ["The body must have required property 'filename'", `file has the field "region", which the contract doesn't`],
+    ["The body must have required property 'filename'", `file has the field "region", which the contract doesn't have`],
   ],
   [
     "two fields of a wrong type",
@@ -75,7 +75,7 @@ test.for<[string, RequestListener, string[]]>([
     ["id must be string", "bytes must be integer"],
   ],
   [
-    "a File that is none",
+    "something else in place of a File",
     answer(200, { ...upload, file: { ...file, bytes: "5" } }),
     ["file.bytes must be integer", "file must be null", "file must match a schema in anyOf"],
   ],
@@ -93,7 +93,7 @@ test.for<[string, RequestListener, string[]]>([
     [
       "The contract doesn't name the status 202",
       "The body must have required property 'error'",
-      `The body has the field "status", which the contract doesn't`,
+      `The body has the field "status", which the contract doesn't have`,
     ],
   ],
   ["501", answer(501, refusal), ["The contract doesn't name the status 501"]],
@@ -108,22 +108,22 @@ test.for<[string, RequestListener, string[]]>([
     inTurn((_, response) =>
       response.writeHead(200, { ...requestId, "content-type": "application/json" }).end('{"id":'),
     ),
-    ["The body is no JSON"],
+    ["The body isn't JSON"],
   ],
   [
-    "a body that breaks off",
+    "an incomplete body",
     inTurn((_, response) => {
       response.writeHead(200, { ...requestId, "content-type": "application/json", "content-length": 100 });
       response.write('{"id":', () => response.destroy());
     }),
-    ["The body breaks off"],
+    ["The body is incomplete"],
   ],
-])("%s is listed, and exits with 1", async ([, listener, departures]) => {
+])("%s is listed, and exits with 1", async ([, listener, differences]) => {
   await using server = await serve(listener);
   const { exitCode, output } = await verifyAt(server);
   const [first, ...list] = output.split("\n- ");
-  expect(first).toMatch(/answered \d+\. What departs from the contract:$/);
-  expect(list).toEqual(departures);
+  expect(first).toMatch(/answered \d+\. The answer differs from the contract:$/);
+  expect(list).toEqual(differences);
   expect(exitCode).toBe(1);
   expect(server.requests).toHaveLength(1);
 });
@@ -132,7 +132,7 @@ test.for([301, 302, 303, 307, 308])("a redirect (%i) is listed, and not followed
   await using elsewhere = await serve(answer(200, upload));
   await using server = await serve(answer(status, {}, { location: `${elsewhere.url}/elsewhere` }));
   const { exitCode, output } = await verifyAt(server);
-  expect(output).toContain("- It is a redirect, which was not followed");
+  expect(output).toContain("- It is a redirect (not followed)");
   expect(exitCode).toBe(1);
   expect(elsewhere.requests).toHaveLength(0);
 });
@@ -140,7 +140,7 @@ test.for([301, 302, 303, 307, 308])("a redirect (%i) is listed, and not followed
 test.for<[string, RequestListener]>([
   ["its media type", (_, response) => response.writeHead(200, { "content-type": `text/${KEY}` }).end()],
   ["a field's name", answer(200, { ...upload, [KEY]: 1, [`${KEY.slice(0, 12)}…`]: 1 })],
-  ["what is no JSON", (_, response) => response.writeHead(200, { "content-type": "application/json" }).end(KEY)],
+  ["a body that isn't JSON", (_, response) => response.writeHead(200, { "content-type": "application/json" }).end(KEY)],
 ])("no part of the key is shown, even if the server repeats it in %s", async ([, listener]) => {
   await using server = await serve(listener);
   const { exitCode, output } = await verifyAt(server);
@@ -152,15 +152,20 @@ test.for<[string, string[], Record<string, string>, string]>([
   ["no Upload is named", [], {}, "Give a value for each parameter: npm run contract:verify -- <upload_id>"],
   ["there is no key", ["upload_abc123"], { OPENAI_API_KEY: "" }, "Set OPENAI_API_KEY to an API key."],
   ["the key can't be sent", ["upload_abc123"], { OPENAI_API_KEY: "sk-1\n2" }, "Set OPENAI_API_KEY to an API key."],
-  ["the id can't be sent", [".."], {}, 'upload_id must not be "", "." or "..".'],
+  ["the ID can't be sent", [".."], {}, 'upload_id must not be "", "." or "..".'],
   ["there is no server", ["upload_abc123"], {}, "There was no answer: connect ECONNREFUSED"],
-  ["its address is none", ["upload_abc123"], { OPENAI_BASE_URL: "nowhere" }, "Set OPENAI_BASE_URL to an http(s) URL"],
+  [
+    "its address isn't a URL",
+    ["upload_abc123"],
+    { OPENAI_BASE_URL: "nowhere" },
+    "Set OPENAI_BASE_URL to an http(s) URL",
+  ],
   ["there is no such operation", ["--operation", "cancel", "upload_abc123"], {}, "--operation: cancelUpload."],
   ["there is no such option", ["--what", "upload_abc123"], {}, "Unknown option '--what'"],
 ])("if %s, it says what to do, and exits with 2", async ([, args, env, sentence]) => {
   const { exitCode, output } = await verify(contract, args, {
     OPENAI_API_KEY: KEY,
-    OPENAI_BASE_URL: nowhere,
+    OPENAI_BASE_URL: closedUrl,
     ...env,
   });
   expect(output).toContain(sentence);
@@ -169,7 +174,7 @@ test.for<[string, string[], Record<string, string>, string]>([
 
 const responses = { "200": {} };
 const upload_id = { name: "upload_id", in: "path", required: true, schema: { type: "string" } } as const;
-const two = {
+const contractOfTwo = {
   paths: {
     "/uploads/{upload_id}/complete": {
       parameters: [upload_id],
@@ -208,30 +213,32 @@ const two = {
   },
 };
 
-test("of several operations one is named, and gets its body", async () => {
+test("if the contract has several operations, --operation chooses one, and --body gives its body", async () => {
   const bodies: Promise<string>[] = [];
   await using server = await serve((request, response) => {
     bodies.push(text(request).finally(() => response.end()));
   });
-  expect((await verifyAt(server, ["upload_abc123"], two)).output).toBe(
+  expect((await verifyAt(server, ["upload_abc123"], contractOfTwo)).output).toBe(
     "Name one operation of the contract with --operation: completeUpload, addUploadPart.",
   );
   const complete = ["--operation", "completeUpload", "upload_abc123", "--body"];
-  expect((await verifyAt(server, [...complete, '{"part_ids":5}'], two)).output).toBe(
-    "Give the body as the contract has it, with --body '{…}': part_ids must be array.",
+  expect((await verifyAt(server, [...complete, '{"part_ids":5}'], contractOfTwo)).output).toBe(
+    "Give the body that the contract describes, with --body '{…}': part_ids must be array.",
   );
   expect(bodies).toHaveLength(0);
 
-  expect(await verifyAt(server, [...complete, '{"part_ids":["part_1"]}'], two)).toMatchObject({ exitCode: 0 });
+  expect(await verifyAt(server, [...complete, '{"part_ids":["part_1"]}'], contractOfTwo)).toMatchObject({
+    exitCode: 0,
+  });
   const part = ["--operation", "addUploadPart", "upload_abc123", "--body", '{"data":"LICENSE"}'];
-  expect(await verifyAt(server, part, two)).toMatchObject({ exitCode: 0 });
+  expect(await verifyAt(server, part, contractOfTwo)).toMatchObject({ exitCode: 0 });
   const [json, form] = await Promise.all(bodies);
   expect(json).toBe('{"part_ids":["part_1"]}');
   expect(form).toContain('name="data"; filename="LICENSE"');
   expect(form).toContain("MIT License");
 });
 
-test("npm run contract:verify prints it, and exits with its code", async () => {
+test("npm run contract:verify prints the result, and exits with its code", async () => {
   await using server = await serve(answer(404, refusal));
   const { exitCode, stdout } = await run(
     process.execPath,
