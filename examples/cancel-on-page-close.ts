@@ -1,15 +1,15 @@
 import { type Client, cancelUpload } from "openai-cancel-upload";
 
 /**
- * Gives the Upload up when its user closes the page.
+ * Cancels the Upload when its user closes the page.
  *
- * @param client Made with `keepalive: true`, so that the request outlives the page, and with the address of a server of
- * your own as its `baseUrl`: a page must not hold the API key.
- * @returns What calls it off, once the Upload is complete.
+ * @param client Made with `keepalive: true`, so that the request outlives the page, and with your own server as its
+ * `baseUrl`, since a page must not hold the API key.
+ * @returns A function to call once the Upload is complete, so that it is no longer cancelled.
  */
 export function cancelOnPageClose(client: Client, uploadId: string): () => void {
   const cancel = () => {
-    // Nobody is left to hear of a failure, or to try again.
+    // The page is gone: nothing can report a failure, or retry.
     cancelUpload(client, uploadId, { maxRetries: 0 }).catch(() => {});
   };
   addEventListener("pagehide", cancel);

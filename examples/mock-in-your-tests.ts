@@ -4,7 +4,7 @@ import { createOpenApiHttp } from "openapi-msw";
 
 const http = createOpenApiHttp<paths>({ baseUrl: "https://api.openai.com/v1" });
 
-/** An API for your tests that cancels every Upload, typed by the contract. */
+/** A mock of the API for your tests, typed by the contract. It cancels every Upload. */
 export const server: SetupServer = setupServer(
   http.post("/uploads/{upload_id}/cancel", ({ params, response }) =>
     response(200).json({

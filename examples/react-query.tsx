@@ -2,7 +2,7 @@ import type { Client, ErrorResponse } from "openai-cancel-upload";
 import createQueryClient from "openapi-react-query";
 import type { ReactElement } from "react";
 
-/** A button that cancels an Upload, with openapi-react-query over the client. */
+/** A button that cancels an Upload, by openapi-react-query with the client. */
 export function CancelButton({ client, uploadId }: { client: Client; uploadId: string }): ReactElement {
   const { mutate, data, error, isPending } = createQueryClient(client).useMutation(
     "post",
@@ -15,7 +15,7 @@ export function CancelButton({ client, uploadId }: { client: Client; uploadId: s
   );
 }
 
-/** An `Error` if the API gave no answer; else what it answered, which from a gateway may be anything. */
+/** @param error An `Error` if there was no answer, else the body of the answer, which may be anything if it is a gateway's. */
 function messageOf(error: Error | Partial<ErrorResponse>): string {
   return (error instanceof Error ? error : error.error)?.message ?? "Not cancelled";
 }

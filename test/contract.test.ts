@@ -5,11 +5,11 @@ import { cancelUpload, createClient } from "../src/index.js";
 import { cancelledUpload, contract, documentedErrors } from "./support/contract.js";
 import { run } from "./support/run.js";
 
-test("what cancelUpload resolves to is what the contract's schema says", async () => {
+test("what cancelUpload() resolves to matches the contract's schema", async () => {
   const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
   const upload = await cancelUpload(client, "upload_abc123");
 
-  // An OpenAPI 3.1 document is no JSON Schema, but its schemas are.
+  // An OpenAPI 3.1 document isn't a JSON Schema, but the schemas in it are.
   const ajv = new Ajv2020({ strict: false, validateSchema: false, formats: { unixtime: true } });
   const isCancelledUpload = ajv
     .addSchema(contract, "contract")
@@ -18,7 +18,7 @@ test("what cancelUpload resolves to is what the contract's schema says", async (
   expect(upload).toEqual(cancelledUpload);
 });
 
-test("the client calls the contract's first server unless it is told another", async () => {
+test("the client calls the contract's first server, unless it is given another baseUrl", async () => {
   const urls: string[] = [];
   const client = createClient({
     apiKey: "sk-test",
@@ -31,7 +31,7 @@ test("the client calls the contract's first server unless it is told another", a
   expect(urls).toEqual([`${contract.servers[0]?.url}/uploads/upload_abc123/cancel`]);
 });
 
-test("whatever answer the mock makes up, the Upload is cancelled", async () => {
+test("in every answer that the mock makes up, the Upload is cancelled", async () => {
   const headers = { authorization: "Bearer sk-test", prefer: "dynamic=true" };
   const statuses = new Set<unknown>();
   for (let time = 0; time < 20; time++) {
@@ -41,12 +41,12 @@ test("whatever answer the mock makes up, the Upload is cancelled", async () => {
   expect([...statuses]).toEqual(["cancelled"]);
 });
 
-const mocked = [...readFileSync("README.md", "utf8").matchAll(/^curl .+localhost:4010.+$/gm)].map(
+const mockCalls = [...readFileSync("README.md", "utf8").matchAll(/^curl .+localhost:4010.+$/gm)].map(
   ([command]) => command,
 );
 
-test("the README's calls of the mock get a cancelled Upload, the error that is asked for, and 401 without a key", async () => {
-  const answers = mocked.map(async (command) => {
+test("the README's calls to the mock get a cancelled Upload, the error that is asked for, and 401 without a key", async () => {
+  const answers = mockCalls.map(async (command) => {
     const [, host = ""] = inject("prismUrl").split("//");
     const call = command.replace("localhost:4010", host).replace("curl", 'curl --silent --write-out "\\n%{http_code}"');
     const { stdout } = await run("sh", ["-c", call]);

@@ -24,7 +24,7 @@ describe("an upload whose parts fail half-way", () => {
     expect(server.requests.map(({ url }) => url)).toEqual(["/v1/uploads/upload_abc123/cancel"]);
   });
 
-  test("is cancelled too where its user stops it", async () => {
+  test("is cancelled too if its user stops it", async () => {
     await using server = await serve(json(200, cancelledUpload));
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
     const stopped = AbortSignal.abort("stopped");
@@ -33,7 +33,7 @@ describe("an upload whose parts fail half-way", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("says both where the cancel fails as well", async () => {
+  test("throws both errors if the cancel fails as well", async () => {
     await using server = await serve(json(404, { error: { message: "No such Upload" } }));
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
     expect(await rejection(sendOrCancel(client, "upload_abc123", fail, signal))).toMatchObject({
@@ -41,7 +41,7 @@ describe("an upload whose parts fail half-way", () => {
     });
   });
 
-  test("is left alone where they don't fail", async () => {
+  test("is left alone if they don't fail", async () => {
     await using server = await serve(json(200, cancelledUpload));
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
     await sendOrCancel(client, "upload_abc123", async () => {}, signal);
@@ -67,14 +67,14 @@ describe("in a page", () => {
     await window.happyDOM.close();
   });
 
-  test("an Upload is cancelled when its user closes it, by a request that outlives it", async () => {
+  test("an Upload is cancelled when its user closes the page, by a request that outlives it", async () => {
     const sent = vi.fn(async (_request: Request) => Response.json(cancelledUpload));
     const client = createClient({ apiKey: "sk-test", keepalive: true, fetch: sent });
-    const callOff = cancelOnPageClose(client, "upload_abc123");
+    const stopListening = cancelOnPageClose(client, "upload_abc123");
     window.dispatchEvent(new window.Event("pagehide"));
     await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1));
     expect(sent.mock.calls[0]?.[0]).toMatchObject({ method: "POST", keepalive: true });
-    callOff();
+    stopListening();
     window.dispatchEvent(new window.Event("pagehide"));
     expect(sent).toHaveBeenCalledTimes(1);
   });
@@ -82,23 +82,23 @@ describe("in a page", () => {
   test.for([
     ["cancelled", {}],
     ["No such Upload object: upload_abc123", { prefer: "code=404" }],
-  ] as const)("openapi-react-query runs a mutation over the client, to %j", async ([shown, headers]) => {
-    await showsAfterClick(createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test", headers }), shown);
+  ] as const)("openapi-react-query runs a mutation with the client, and gets %j", async ([text, headers]) => {
+    await expectTextAfterClick(createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test", headers }), text);
   });
 
-  test("a mutation that gets no answer shows what went wrong", async () => {
+  test("a mutation without an answer shows what went wrong", async () => {
     const fetch = () => Promise.reject(new TypeError("fetch failed"));
     const client = createClient({ apiKey: "sk-test", maxRetries: 0, fetch });
-    await showsAfterClick(client, expect.stringContaining("no answer, fetch failed"));
+    await expectTextAfterClick(client, expect.stringContaining("no answer, fetch failed"));
   });
 
-  test("a mutation that gets a gateway's own error shows that it failed", async () => {
+  test("a mutation that a gateway refuses in its own words shows that it failed", async () => {
     const fetch = async () => new Response("<h1>Bad Gateway</h1>", { status: 502 });
     const client = createClient({ apiKey: "sk-test", maxRetries: 0, fetch });
-    await showsAfterClick(client, "Not cancelled");
+    await expectTextAfterClick(client, "Not cancelled");
   });
 
-  async function showsAfterClick(client: Client, shown: unknown): Promise<void> {
+  async function expectTextAfterClick(client: Client, text: unknown): Promise<void> {
     const { act } = await import("react");
     const { createRoot } = await import("react-dom/client");
     const element = document.createElement("div");
@@ -113,7 +113,7 @@ describe("in a page", () => {
     );
     document.body.append(element);
     await act(async () => element.querySelector("button")?.click());
-    await act(() => vi.waitFor(() => expect(element.textContent).toEqual(shown)));
+    await act(() => vi.waitFor(() => expect(element.textContent).toEqual(text)));
     await act(async () => root.unmount());
     queryClient.clear();
   }
@@ -134,7 +134,7 @@ test("a middleware sees the request, without the key, and the response", async (
   expect(seen).toEqual(["POST", null, 200, cancelledUpload]);
 });
 
-test("openapi-msw mocks the API with the exported paths", async () => {
+test("openapi-msw mocks the API with the exported type of its paths", async () => {
   api.listen({ onUnhandledRequest: "error" });
   try {
     const upload = await cancelUpload(createClient({ apiKey: "sk-test" }), "upload_def456");

@@ -14,7 +14,7 @@ import {
 
 const client = createClient();
 
-test("the status of what cancelUpload resolves to is cancelled, and nothing else", () => {
+test("the status of what cancelUpload() resolves to is cancelled, and nothing else", () => {
   expectTypeOf(cancelUpload).returns.resolves.toEqualTypeOf<CancelledUpload>();
   expectTypeOf<CancelledUpload["status"]>().toEqualTypeOf<"cancelled">();
   expectTypeOf<CancelledUpload>().toExtend<Upload>();

@@ -18,7 +18,7 @@ test("the package has what its users need, and nothing else", () => {
   );
 });
 
-test("go to definition lands in TypeScript: each source that a map names is in the package", () => {
+test("go to definition leads to TypeScript: each source that a map names is in the package", () => {
   const maps = files.filter((file) => file.endsWith(".map"));
   expect(maps.length).toBeGreaterThan(0);
   for (const map of maps) {
@@ -27,7 +27,7 @@ test("go to definition lands in TypeScript: each source that a map names is in t
   }
 });
 
-test("the main entry loads nothing of the CLI, and nothing but openapi-fetch from elsewhere", async () => {
+test("the library loads nothing of the CLI, and no package but openapi-fetch", async () => {
   const options = { bundle: true, write: false, metafile: true, format: "esm", platform: "neutral" } as const;
   const { metafile } = await build({ ...options, entryPoints: ["dist/index.js"], packages: "external" });
   const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports);
@@ -35,7 +35,7 @@ test("the main entry loads nothing of the CLI, and nothing but openapi-fetch fro
   expect(Object.keys(metafile.inputs)).not.toContain("dist/cli.js");
 });
 
-test("to import it touches nothing of the platform, which may lack it: Jest with jsdom has no TextDecoder", async () => {
+test("importing it uses no API that a platform may lack, as Jest with jsdom lacks TextDecoder", async () => {
   const script = `
     for (const name of ["TextDecoder", "Headers", "Request", "Response", "fetch", "AbortController"]) delete globalThis[name];
     const { cancelUpload } = await import("./dist/index.js");

@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Strings of all kinds, with those that mean something in a URL or a header among them. */
+/** All kinds of strings, many with characters that have a meaning in a URL or a header. */
 const anyString = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({ unit: "grapheme-ascii" }),
@@ -25,8 +25,8 @@ const anyString = fc.oneof(
   }),
 );
 
-/** What the call did: what it resolved to or rejected with, and the requests that it sent. */
-async function settle(call: () => Promise<unknown>) {
+/** How the call ended, and the requests that it sent. */
+async function outcomeOf(call: () => Promise<unknown>) {
   const before = server.requests.length;
   const outcome = await call().then(
     (value) => ({ value }),
@@ -35,12 +35,12 @@ async function settle(call: () => Promise<unknown>) {
   return { ...outcome, requests: server.requests.slice(before) };
 }
 
-test("for every string as uploadId, nothing is sent and a TypeError says why, or it is one segment of the path", async () => {
+test("every string as uploadId is either one segment of the path, or a TypeError before anything is sent", async () => {
   answer = undefined;
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   await fc.assert(
     fc.asyncProperty(anyString, async (uploadId) => {
-      const outcome = await settle(() => cancelUpload(client, uploadId));
+      const outcome = await outcomeOf(() => cancelUpload(client, uploadId));
       if ("error" in outcome) {
         expect(outcome.error).toBeInstanceOf(TypeError);
         expect(outcome.requests).toHaveLength(0);
@@ -54,16 +54,16 @@ test("for every string as uploadId, nothing is sent and a TypeError says why, or
   );
 });
 
-test("for every string as key, it is sent exactly, but for whitespace around it, or a TypeError doesn't contain it", async () => {
+test("every string as key is either sent as it is, without whitespace around it, or a TypeError that doesn't contain it", async () => {
   answer = cancelledUpload;
   await fc.assert(
     fc.asyncProperty(anyString, async (apiKey) => {
-      const outcome = await settle(async () =>
+      const outcome = await outcomeOf(async () =>
         cancelUpload(createClient({ baseUrl: server.url, apiKey }), "upload_abc123"),
       );
       if ("error" in outcome) {
         expect(outcome.error).toBeInstanceOf(TypeError);
-        // A key of one letter or two is in every sentence.
+        // One or two characters may be in any sentence.
         if (apiKey.length > 2) expect(String(outcome.error)).not.toContain(apiKey);
         expect(outcome.requests).toHaveLength(0);
       } else {
@@ -74,7 +74,7 @@ test("for every string as key, it is sent exactly, but for whitespace around it,
   );
 });
 
-test("for every JSON value as the body of a 200, it resolves only for the cancelled Upload", async () => {
+test("of all JSON values as the body of a 200, only the cancelled Upload resolves", async () => {
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   const almostUpload = fc.record(
     {
@@ -88,7 +88,7 @@ test("for every JSON value as the body of a 200, it resolves only for the cancel
   await fc.assert(
     fc.asyncProperty(fc.oneof(almostUpload, isCancelledUpload, fc.jsonValue()), async (body) => {
       answer = body;
-      const outcome = await settle(() => cancelUpload(client, "upload_abc123"));
+      const outcome = await outcomeOf(() => cancelUpload(client, "upload_abc123"));
       const sent: unknown = JSON.parse(JSON.stringify(body));
       if ("error" in outcome) {
         expect(outcome.error).toBeInstanceOf(InvalidResponseError);

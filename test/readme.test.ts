@@ -14,7 +14,7 @@ test("every npm script that the README names exists", () => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
 });
 
-test("every command of its shell blocks is this package's, npm's or the system's", () => {
+test("every command in its shell blocks is this package's, npm's or a common tool", () => {
   const lines = codeBlocks("sh").flatMap((block) =>
     block
       .replaceAll(/'[^']*'/g, "''")

@@ -32,14 +32,14 @@ function commit(copy: Copy): void {
 
 function setVersion(copy: Copy, version: string): void {
   const [current = ""] = VERSION.exec(copy.read("openapi/openapi.yaml")) ?? [];
-  copy.edit(current, `  version: ${version}`);
+  copy.editContract(current, `  version: ${version}`);
 }
 
 const CONTRACT = "openapi/openapi.yaml";
 
 test("a breaking change needs a major version, while it is edited and once it is committed", async () => {
   using copy = repository();
-  copy.edit(...BREAKING);
+  copy.editContract(...BREAKING);
   const edited = await diff(undefined, copy.folder);
   expect(edited.output).toContain("Properties of `Upload` are no longer required: `purpose`.");
   expect(edited.output).toContain("it must be 2.0.0 or higher");
@@ -57,9 +57,9 @@ test("a breaking change needs a major version, while it is edited and once it is
 test("the contract is compared with the last release, whatever was committed since", async () => {
   using copy = repository();
   git(copy, "tag", "v0.1.0");
-  copy.edit(...BREAKING);
+  copy.editContract(...BREAKING);
   commit(copy);
-  copy.edit("Cancels the Upload.", "Cancels it.");
+  copy.editContract("Cancels the Upload.", "Cancels it.");
   commit(copy);
   const { exitCode, output } = await diff(undefined, copy.folder);
   expect(output).toContain("info.version was 1.0.0 at v0.1.0 and is 1.0.0; it must be 2.0.0 or higher.");
@@ -108,9 +108,9 @@ test.for<[impact: string, version: string, edits: [what: string, before: string,
   ],
 ])("%s needs version %s", async ([, version, edits]) => {
   using copy = copyOfRepository();
-  copy.edit("      parameters:\n", PARAMETERS);
+  copy.editContract("      parameters:\n", PARAMETERS);
   repository(copy);
-  for (const [, before, after] of edits) copy.edit(before, after);
+  for (const [, before, after] of edits) copy.editContract(before, after);
   const { exitCode, output } = await diff(undefined, copy.folder);
   for (const [what] of edits) expect(output).toContain(what);
   expect(output).toContain(`it must be ${version} or higher.`);
@@ -120,7 +120,7 @@ test.for<[impact: string, version: string, edits: [what: string, before: string,
 
 test("a change in a second file of the contract counts", async () => {
   using copy = copyOfRepository();
-  copy.split();
+  copy.splitContract();
   repository(copy);
   copy.write("openapi/upload.yaml", copy.read("openapi/upload.yaml").replace("  - purpose\n", ""));
   const { exitCode, output } = await diff(undefined, copy.folder);
@@ -154,7 +154,7 @@ test("a contract that isn't YAML is an error that says where", async () => {
 test("if there is no history to compare with, it says so and passes", async () => {
   using first = repository();
   using shallow = repository();
-  shallow.edit(...BREAKING);
+  shallow.editContract(...BREAKING);
   commit(shallow);
   git(shallow, "fetch", "--quiet", "--depth=1", `file://${shallow.folder}`, "HEAD");
   git(shallow, "checkout", "--quiet", "FETCH_HEAD");

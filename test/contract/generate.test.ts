@@ -6,7 +6,7 @@ import { run } from "../support/run.js";
 
 test("types that are out of date are an error, and npm run generate updates them, in however many files the contract is", async () => {
   using copy = copyOfRepository();
-  copy.split();
+  copy.splitContract();
   copy.write("openapi/upload.yaml", copy.read("openapi/upload.yaml").replace("filename:", "name:"));
   await expect(checkTypes(copy.folder)).rejects.toThrow(
     'generated/openapi.d.ts is out of date. Run "npm run generate" and commit it.',

@@ -175,7 +175,7 @@ test("under a path of a host, each link of the sidebar leads to its place on the
 
 test("the contract is offered as one file, however many files it is in", async () => {
   using copy = copyOfRepository(["openapi", "redocly.yaml", "scripts/docs"]);
-  copy.split();
+  copy.splitContract();
   const args = ["--import", "tsx", resolve("scripts/docs/build.ts")];
   const { exitCode, stdout, stderr } = await run(process.execPath, args, { cwd: copy.folder });
   expect(exitCode, stdout + stderr).toBe(0);

@@ -25,7 +25,7 @@ test("npm run dev keeps the types and the mock at the last valid contract, and s
   timeout: 240_000,
 }, async () => {
   using copy = copyOfRepository();
-  copy.split();
+  copy.splitContract();
   const port = await freePort();
   // In a process group of its own, which gets the Ctrl-C as it does in a terminal.
   const dev = spawn(process.execPath, ["--import", "tsx", DEV, port], { cwd: copy.folder, detached: true });
@@ -53,14 +53,14 @@ test("npm run dev keeps the types and the mock at the last valid contract, and s
 
   expect(await waitFor(VALID)).toContain(`served at http://127.0.0.1:${port}`);
 
-  copy.edit("filename: training_examples.jsonl", "filename: new.jsonl");
+  copy.editContract("filename: training_examples.jsonl", "filename: new.jsonl");
   copy.write(UPLOAD, copy.read(UPLOAD).replace("  expires_at:\n", "  parts:\n    type: integer\n  expires_at:\n"));
   await waitFor(VALID);
   expect(copy.read(TYPES)).toContain("parts?: number");
   expect(await callMock()).toMatchObject({ filename: "new.jsonl" });
 
   const types = copy.read(TYPES);
-  copy.edit("      summary: Cancel upload\n", "      sumary: Cancel upload\n");
+  copy.editContract("      summary: Cancel upload\n", "      sumary: Cancel upload\n");
   expect(await waitFor("has errors")).toMatch(/openapi\/openapi\.yaml:\d+:7 .*sumary/);
   const valid = copy.read(CONTRACT);
   copy.write(CONTRACT, `${valid}\n   no: [yaml`);

@@ -14,8 +14,8 @@ function follow(copy: Copy): void {
   )) {
     const [file = "", place] = title.split(", under ");
     if (language === "yaml") {
-      if (place === "paths") copy.edit("components:\n", `${text}components:\n`);
-      else copy.edit("  schemas:\n", `  schemas:\n${text}`);
+      if (place === "paths") copy.editContract("components:\n", `${text}components:\n`);
+      else copy.editContract("  schemas:\n", `  schemas:\n${text}`);
     } else if (language === "diff") {
       const lines = text.split("\n");
       const before = lines.filter((line) => !line.startsWith("+")).map((line) => line.slice(1));

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
-/** Debian's Chromium, unless another is named. */
+/** Launches Debian's Chromium, or the one that CHROMIUM names. */
 export async function launchChromium(): Promise<Browser> {
   const executablePath = process.env["CHROMIUM"] || "/usr/bin/chromium";
   if (!existsSync(executablePath)) {
     throw new Error(
       `There is no Chromium at ${executablePath}. ` +
-        "Install it (Debian: apt-get install chromium), or name yours: CHROMIUM=/path/to/chromium",
+        "Install it (on Debian: apt-get install chromium), or set CHROMIUM to its path.",
     );
   }
   return chromium.launch({

@@ -34,7 +34,7 @@ export const contract: Contract = parse(readFileSync(path, "utf8"));
 
 const { responses } = contract.paths["/uploads/{upload_id}/cancel"].post;
 
-/** The Upload that the contract shows as its example. */
+/** The contract's example of a cancelled Upload. */
 export const cancelledUpload: unknown = responses["200"]?.content["application/json"].example;
 
 interface DocumentedError extends Omit<Example, "value"> {
@@ -43,7 +43,7 @@ interface DocumentedError extends Omit<Example, "value"> {
   readonly error: Example["value"]["error"];
 }
 
-/** Each error that the contract documents: its status (or `default`), its name and summary, and its `error` object. */
+/** The errors that the contract documents, each with its status (or `default`), its name, its summary and its `error`. */
 export const documentedErrors: DocumentedError[] = Object.entries(responses).flatMap(([status, { content }]) =>
   Object.entries(content["application/json"].examples ?? {}).map(([name, { summary, value }]) => ({
     status,

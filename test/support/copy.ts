@@ -3,20 +3,20 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { contract } from "../../scripts/contract/prism.js";
 
-/** A copy of the repository's files, for what would change them; gone with the `using` that holds it. */
+/** A copy of the repository for a test that changes files. It is deleted with the `using` that holds it. */
 export interface Copy extends Disposable {
   readonly folder: string;
   read(file: string): string;
   write(file: string, text: string): void;
-  /** Replaces a text of the contract, which must be there. */
-  edit(before: string, after: string): void;
-  /** Moves the Upload's schema to a file of its own, openapi/upload.yaml. */
-  split(): void;
+  /** Replaces a text in the contract; throws if it isn't there. */
+  editContract(before: string, after: string): void;
+  /** Moves the schema of an Upload to a file of its own, openapi/upload.yaml. */
+  splitContract(): void;
 }
 
 const NEEDED_BY_SCRIPTS = ["src", "openapi", "generated", "package.json", "redocly.yaml", "tsconfig.json"];
 
-/** @param entries Those of its files and folders that are needed. */
+/** @param entries The files and folders to copy. */
 export function copyOfRepository(entries: readonly string[] = NEEDED_BY_SCRIPTS): Copy {
   const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
   for (const entry of entries) cpSync(entry, join(folder, entry), { recursive: true });
@@ -28,7 +28,7 @@ export function copyOfRepository(entries: readonly string[] = NEEDED_BY_SCRIPTS)
     folder,
     read,
     write,
-    edit(before, after) {
+    editContract(before, after) {
       const text = read(contract);
       if (!text.includes(before)) throw new Error(`the contract has no ${before}`);
       write(
@@ -36,7 +36,7 @@ export function copyOfRepository(entries: readonly string[] = NEEDED_BY_SCRIPTS)
         text.replace(before, () => after),
       );
     },
-    split() {
+    splitContract() {
       const text = read(contract);
       const [schema = ""] = /(?<=^ {4}Upload:\n)(?: {6}.*\n)+/m.exec(text) ?? [];
       write(contract, text.replace(schema, '      $ref: "./upload.yaml"\n'));

@@ -5,7 +5,7 @@ import { cancelledUpload } from "./contract.js";
 const body = JSON.stringify(cancelledUpload);
 const json = { "content-type": "application/json" };
 
-/** Ways to lose an answer. Each is worth another try. */
+/** Ways in which an answer gets lost. Each is worth a retry. */
 export const lost: Readonly<Record<string, RequestListener>> = {
   "a connection reset before the answer": (request) => request.socket.resetAndDestroy(),
   "a connection closed before the answer": (request) => request.socket.destroy(),
@@ -19,21 +19,21 @@ export const lost: Readonly<Record<string, RequestListener>> = {
     response.writeHead(200, json);
     response.write(body.slice(0, 50), () => response.destroy());
   },
-  "a whole body that its content-length says is longer": (_request, response) => {
+  "a body shorter than its content-length": (_request, response) => {
     response.writeHead(200, { ...json, "content-length": body.length + 100 });
     response.write(body, () => response.destroy());
   },
-  "gzip that breaks off": (_request, response) => {
+  "gzip that is cut short": (_request, response) => {
     const gzip = gzipSync(body);
     response.writeHead(200, { ...json, "content-encoding": "gzip" });
     response.write(gzip.subarray(0, gzip.length / 2), () => response.destroy());
   },
-  "gzip that is none": (_request, response) => {
+  "a body that is not the gzip it claims to be": (_request, response) => {
     response.writeHead(200, { ...json, "content-encoding": "gzip" }).end(body);
   },
 };
 
-/** Ways to keep a client waiting until its time is up. */
+/** Ways to keep a client waiting until it times out. */
 export const stalled: Readonly<Record<string, RequestListener>> = {
   "no answer at all": () => {},
   "headers without a body": (_request, response) => response.writeHead(200, json).flushHeaders(),
@@ -42,7 +42,7 @@ export const stalled: Readonly<Record<string, RequestListener>> = {
   },
 };
 
-/** A body that doesn't end, as long as somebody reads it. */
+/** A body that never ends as long as the client reads it. */
 export function endless(status: number): RequestListener {
   return (_request, response) => {
     const more = () => {
