@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AxeResults } from "axe-core";
@@ -12,6 +10,7 @@ import { contract as contractPath } from "../../scripts/contract/prism.js";
 import { launchChromium } from "../support/chromium.js";
 import { copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
+import { serve } from "../support/server.js";
 
 const DESKTOP = { width: 1440, height: 1000 };
 const PHONE = { width: 390, height: 844 };
@@ -19,7 +18,7 @@ const site = pathToFileURL(resolve("site/index.html")).href;
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const operations = endpointsOf(await readContract());
 
-/** Each error that the contract has for the cancel, as a row of the table of errors has it. */
+/** The errors of the cancel in the contract, as the table of errors lists them: status, code, and whether it is retried. */
 const documented = operations
   .filter(({ operationId }) => operationId === "cancelUpload")
   .flatMap(({ responses }) => Object.entries(responses))
@@ -37,10 +36,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** The page as a person opens it, with what it asked the network for, and the errors that it logged. */
-interface Opened extends AsyncDisposable {
+/** The page in the browser, with the requests that it sent and the errors that it logged. */
+interface OpenPage extends AsyncDisposable {
   readonly page: Page;
-  /** The operation that it is opened at. */
+  /** The operation that it shows. */
   readonly operation: Locator;
   readonly requests: readonly string[];
   readonly errors: readonly string[];
@@ -50,7 +49,7 @@ async function open(
   options: BrowserContextOptions = {},
   operationId = "cancelUpload",
   url = `${site}#/other/${operationId.toLowerCase()}`,
-): Promise<Opened> {
+): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: DESKTOP, ...options });
   const page = await context.newPage();
   const requests: string[] = [];
@@ -59,18 +58,18 @@ async function open(
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(url);
-  // Redoc draws the page twice: as it was built, and again where a person can use it.
+  // Redoc renders the page twice: when it is built, and again in the browser, with buttons that work.
   const operation = page.locator(`[data-section-id="/other/${operationId.toLowerCase()}"]`);
   await operation.getByRole("button", { name: "curl" }).waitFor();
   return { page, operation, requests, errors, [Symbol.asyncDispose]: () => context.close() };
 }
 
-/** What can be read, without the mark-up that the contract's texts have. */
-async function read(part: Locator): Promise<string> {
-  return plain(await part.innerText());
+/** The text of a part of the page, without the Markdown that the contract's texts have. */
+async function textOf(part: Locator): Promise<string> {
+  return withoutMarkdown(await part.innerText());
 }
 
-function plain(text: string): string {
+function withoutMarkdown(text: string): string {
   return text
     .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replaceAll("`", "")
@@ -78,7 +77,7 @@ function plain(text: string): string {
     .trim();
 }
 
-/** Redoc draws the fields of a field once they are scrolled to. */
+/** Redoc renders the fields of the File once they are scrolled into view. */
 async function showFile(operation: Locator): Promise<void> {
   await operation.getByText("The ready File object").scrollIntoViewIfNeeded();
   await operation.getByText("status_details").waitFor();
@@ -88,7 +87,7 @@ async function showResponse(operation: Locator, status: string): Promise<void> {
   await operation.getByRole("tablist", { name: "Response status" }).getByRole("tab", { name: status }).click();
 }
 
-async function showSample({ page, operation }: Opened, from: string, to: string): Promise<void> {
+async function showSample({ page, operation }: OpenPage, from: string, to: string): Promise<void> {
   await operation.getByRole("button", { name: from, exact: true }).click();
   await page.getByRole("menuitem", { name: to, exact: true }).click();
 }
@@ -104,13 +103,13 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
 }
 
-/** Every text that the contract has for a schema: its fields, what they are, and the values that they may have. */
+/** All texts of a schema: the names of its fields, their descriptions, and their possible values. */
 function texts(schema: Schema): string[] {
   const { properties = {}, items, allOf = [], anyOf = [] } = schema;
   return [
     ...Object.entries(properties).flatMap(([name, field]) => [
       name,
-      ...(field.description ? [plain(field.description)] : []),
+      ...(field.description ? [withoutMarkdown(field.description)] : []),
       ...[...(field.enum ?? []), ...(field.const ? [field.const] : [])].map((value) => JSON.stringify(value)),
       ...(field.deprecated ? ["deprecated"] : []),
       ...texts(field),
@@ -119,7 +118,7 @@ function texts(schema: Schema): string[] {
   ];
 }
 
-test("the page opens on what the operation does and how to call it, and offers the contract for download", async () => {
+test("the page starts with what the operation does and how to call it, and offers the contract for download", async () => {
   await using opened = await open({}, "cancelUpload", site);
   const { page } = opened;
   expect(await page.title()).toBe("OpenAI Cancel Upload");
@@ -137,40 +136,32 @@ test("the page opens on what the operation does and how to call it, and offers t
   expect(parse(file).info).toEqual(parse(readFileSync(contractPath, "utf8")).info);
 });
 
-test("the page says that it is unofficial, and leads to the package and to OpenAI's own", async () => {
+test("the page says that it is unofficial, and links to the package and to OpenAI's own docs", async () => {
   await using opened = await open({}, "cancelUpload", site);
   const { page } = opened;
-  expect(await read(page.locator("main"))).toContain("These docs are unofficial.");
+  expect(await textOf(page.locator("main"))).toContain("These docs are unofficial.");
   const links = await page.locator("main a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
   expect(links).toContain("https://www.npmjs.com/package/openai-cancel-upload");
   expect(links).toContain("https://www.npmjs.com/package/openai-cancel-upload?activeTab=readme");
   expect(links).toContain("https://platform.openai.com/docs/api-reference/uploads/cancel");
 });
 
-test("under a path of a host, each link of the sidebar leads to its place on the page", async () => {
-  const server = createServer((request, response) => {
+test("if the page is not at the root of its host, each link of the sidebar leads to its place on the page", async () => {
+  await using server = await serve((request, response) => {
     if (request.url !== "/project/") return response.writeHead(404).end();
     return response.writeHead(200, { "content-type": "text/html" }).end(readFileSync(fileURLToPath(site)));
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  try {
-    const address = server.address();
-    const page = await browser.newPage({ viewport: DESKTOP });
-    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/project/`;
-    await page.goto(url);
-    const inner = page.locator('a:is([href^="/"], [href^="#"])');
-    await inner.first().waitFor();
-    const links = await inner.evaluateAll((all) =>
-      all.map((link) => new URL(link.getAttribute("href") ?? "", document.baseURI).href),
-    );
-    const places = operations.map(({ operationId }) => `${url}#/other/${operationId.toLowerCase()}`);
-    expect(links).toEqual(expect.arrayContaining([`${url}#/`, ...places]));
-    expect(links.filter((link) => !link.startsWith(url))).toEqual([]);
-    await page.close();
-  } finally {
-    server.closeAllConnections();
-    await once(server.close(), "close");
-  }
+  await using page = await browser.newPage({ viewport: DESKTOP });
+  const url = new URL("/project/", server.url).href;
+  await page.goto(url);
+  const inner = page.locator('a:is([href^="/"], [href^="#"])');
+  await inner.first().waitFor();
+  const links = await inner.evaluateAll((all) =>
+    all.map((link) => new URL(link.getAttribute("href") ?? "", document.baseURI).href),
+  );
+  const places = operations.map(({ operationId }) => `${url}#/other/${operationId.toLowerCase()}`);
+  expect(links).toEqual(expect.arrayContaining([`${url}#/`, ...places]));
+  expect(links.filter((link) => !link.startsWith(url))).toEqual([]);
 });
 
 test("the contract is offered as one file, however many files it is in", async () => {
@@ -185,7 +176,7 @@ test("the contract is offered as one file, however many files it is in", async (
 });
 
 describe("the table of errors", () => {
-  test("has each status and code of the contract, and says whether this client tries again", async () => {
+  test("has each status and code of the contract, and says whether this client retries", async () => {
     await using opened = await open();
     const rows = await opened.operation
       .getByRole("row")
@@ -217,9 +208,9 @@ describe.for(operations)("$operationId", ({ operationId, requestBody, responses,
     const expected = schemas.flatMap(texts);
     expect(expected).not.toHaveLength(0);
     if (expected.includes("status_details")) await showFile(operation);
-    await expect.poll(() => read(operation)).toContain(expected.at(-1));
-    const shown = await read(operation);
-    for (const text of expected) expect(shown).toContain(text);
+    await expect.poll(() => textOf(operation)).toContain(expected.at(-1));
+    const text = await textOf(operation);
+    for (const part of expected) expect(text).toContain(part);
   });
 
   test.for(Object.keys(responses).filter((status) => status !== "200"))(
@@ -229,10 +220,17 @@ describe.for(operations)("$operationId", ({ operationId, requestBody, responses,
       const { page, operation } = opened;
       await showResponse(operation, status);
       const response = responses[status];
-      await expect.poll(() => read(operation)).toContain(plain(response?.description ?? ""));
-      const shown = await read(operation);
+      await expect.poll(() => textOf(operation)).toContain(withoutMarkdown(response?.description ?? ""));
       const [{ schema, examples = {} } = { schema: {} }] = Object.values(response?.content ?? {});
-      for (const text of texts(schema)) expect(shown).toContain(text);
+      const parts = texts(schema);
+      // Like those of the File, the fields of a field are rendered once they are scrolled into view.
+      await operation
+        .getByText(parts[1] ?? "")
+        .first()
+        .scrollIntoViewIfNeeded();
+      await expect.poll(() => textOf(operation)).toContain(parts.at(-1));
+      const text = await textOf(operation);
+      for (const part of parts) expect(text).toContain(part);
 
       for (const [index, { summary = "", value }] of Object.values(examples).entries()) {
         if (index > 0) {
@@ -240,7 +238,7 @@ describe.for(operations)("$operationId", ({ operationId, requestBody, responses,
           await page.getByRole("menuitem", { name: summary }).click();
         }
         const { message } = Object(value).error;
-        await expect.poll(() => read(operation)).toContain(plain(JSON.stringify(message)));
+        await expect.poll(() => textOf(operation)).toContain(withoutMarkdown(JSON.stringify(message)));
       }
     },
   );
@@ -248,16 +246,16 @@ describe.for(operations)("$operationId", ({ operationId, requestBody, responses,
   test("its samples can be switched, and each is the contract's", async () => {
     await using opened = await open({}, operationId);
     expect(samples.map(({ lang }) => lang)).toEqual(expect.arrayContaining(["curl", "TypeScript"]));
-    let shown = "curl";
+    let current = "curl";
     for (const { lang, source } of samples) {
-      if (lang !== shown) await showSample(opened, shown, lang);
-      shown = lang;
-      await expect.poll(() => read(opened.operation)).toContain(plain(source));
+      if (lang !== current) await showSample(opened, current, lang);
+      current = lang;
+      await expect.poll(() => textOf(opened.operation)).toContain(withoutMarkdown(source));
     }
   });
 });
 
-test("it works at the width of a phone, where no code touches the edge of its card and no line of it is blank", async () => {
+test("it works on a phone, where no code touches the edge of its box and no wrapped line is followed by a gap", async () => {
   await using opened = await open({ viewport: PHONE, isMobile: true, hasTouch: true });
   const { page, operation } = opened;
   for (const code of await page.locator("pre:visible").all()) {
@@ -267,8 +265,10 @@ test("it works at the width of a phone, where no code touches the edge of its ca
       const boxes = [...range.getClientRects()].filter(({ width }) => width > 1);
       const { left, right } = pre.getBoundingClientRect();
       const space = Math.min(...boxes.map((box) => Math.min(box.left - left, right - box.right)));
-      const tops = [...new Set(boxes.map(({ bottom }) => Math.round(bottom)))].sort((a, b) => a - b);
-      return { lines: tops.slice(1).map((top, index) => top - (tops[index] ?? 0)), space };
+      const bottoms = boxes.map(({ bottom }) => bottom).sort((a, b) => a - b);
+      const distances = bottoms.slice(1).map((bottom, index) => bottom - (bottoms[index] ?? 0));
+      // The boxes within a line may be some pixels apart, since tokens differ in their fonts.
+      return { lines: distances.filter((distance) => distance > 5), space };
     });
     expect(space).toBeGreaterThanOrEqual(8);
     expect(Math.max(...lines)).toBeLessThan(1.5 * Math.min(...lines));
@@ -276,7 +276,7 @@ test("it works at the width of a phone, where no code touches the edge of its ca
 
   await showSample(opened, "curl", "TypeScript");
   await showResponse(operation, "404");
-  await expect.poll(() => read(operation)).toContain("There is no such Upload");
+  await expect.poll(() => textOf(operation)).toContain("There is no such Upload");
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(PHONE.width);
   const table = operation.getByRole("table");
   expect(
@@ -284,7 +284,7 @@ test("it works at the width of a phone, where no code touches the edge of its ca
   ).toBe(true);
 });
 
-describe("nothing leaves the machine, no error is logged, and nothing stands in the way of anybody who reads it", () => {
+describe("nothing is sent to the network, no error is logged, and it is accessible", () => {
   const views: Record<string, BrowserContextOptions> = {
     "on a desktop": {},
     "in the dark": { colorScheme: "dark" },
@@ -311,14 +311,14 @@ describe("nothing leaves the machine, no error is logged, and nothing stands in 
   });
 });
 
-/** Redoc's own, that nothing can be configured about: the button that chooses an example is named "Example" to all. */
-const REDOCS_OWN = ["label-content-name-mismatch"];
+/** What only Redoc could change: its button that chooses an example is labelled "Example", whatever it shows. */
+const VIOLATIONS_OF_REDOC = ["label-content-name-mismatch"];
 
 async function seriousViolations(page: Page): Promise<string[]> {
-  // Colours that fade in are no colours yet.
+  // Contrast can only be judged once the colours have faded in.
   await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
   const { violations } = await page.evaluate<AxeResults>("axe.run()");
   return violations
-    .filter(({ id, impact }) => (impact === "serious" || impact === "critical") && !REDOCS_OWN.includes(id))
+    .filter(({ id, impact }) => (impact === "serious" || impact === "critical") && !VIOLATIONS_OF_REDOC.includes(id))
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }

@@ -7,7 +7,7 @@ import { run } from "../support/run.js";
 
 const guide = readFileSync("CONTRIBUTING.md", "utf8");
 
-/** Does what the guide says with each of its blocks, in their order. */
+/** Applies the blocks of the guide to the copy, in their order. */
 function follow(copy: Copy): void {
   for (const [, language, title = "", text = ""] of guide.matchAll(
     /^```(yaml|ts|diff)\n(?:#|\/\/|---) ([^\n]*)\n(.*?)^```$/gms,
@@ -38,7 +38,7 @@ test("after the guide to a new operation every check passes, and no other file i
   git("commit", "--quiet", "--message", "Before");
 
   follow(copy);
-  // Not those of this Vitest, which would be taken for its own by the one that the checks start.
+  // The Vitest that the checks start would take the variables of this one for its own.
   const env = Object.fromEntries(
     Object.keys(process.env).flatMap((name) => (/^VITEST|^TEST$|^NODE_ENV$/.test(name) ? [[name, ""]] : [])),
   );

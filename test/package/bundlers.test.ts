@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** The Upload that the page of a folder cancels in Chromium. */
+/** Opens the page of a folder in Chromium, and returns the Upload that it cancels. */
 async function cancelledIn(folder: string): Promise<unknown> {
   const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript" };
   await using server = await serve(async ({ url = "/" }, response) => {

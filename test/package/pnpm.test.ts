@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { projectWith } from "./project.js";
 
-// Under pnpm a program reaches its own dependencies and not those of its dependencies.
+// With pnpm, a program can import its own dependencies, but not the dependencies of those.
 const project = projectWith({ typescript: "5.9.3" }, [
   "npx",
   "--yes",
@@ -11,7 +11,7 @@ const project = projectWith({ typescript: "5.9.3" }, [
   "--silent",
 ]);
 
-test("a program installed by pnpm can name all that its own declarations need", async () => {
+test("with pnpm, TypeScript can name every type that a program's declarations need", async () => {
   project.write(
     "program.ts",
     `import { createClient, type Middleware } from "openai-cancel-upload";

@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
 import { run } from "../support/run.js";
 
-/** A program that hangs is ended before its test is, in ms. */
+/** A program that hangs is killed before its test times out. In ms. */
 export const TIMEOUT = 110_000;
 
-/** A project in a folder of its own, which a test file's tests share. */
+/** A project in a temporary folder, which the tests of a file share. */
 export interface Project {
   readonly folder: string;
-  /** Writes a file, and gives its path. */
+  /** Writes a file, and returns its path. */
   write(file: string, text: string): string;
-  /** What a program prints that runs in the folder; rejects with all that it printed if it fails. */
+  /** Runs a program in the folder, and returns its standard output. If it fails, rejects with all that it printed. */
   output(command: string, ...args: string[]): Promise<string>;
 }
 
-/** The dependencies of such a project: the packed package, and these. */
+/** What a project depends on, besides this package as it is packed. */
 export type Dependencies = Readonly<Record<string, string>>;
 
 export function projectWith(
@@ -48,7 +48,7 @@ export function projectWith(
   return project;
 }
 
-/** A program's text that cancels an Upload at the mock and prints its status, in either module system. */
+/** Programs that cancel an Upload at the mock and print its status, and the client's options in them. */
 export function programs(): { readonly esm: string; readonly commonJs: string; readonly options: string } {
   const options = JSON.stringify({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
   const cancel = `cancelUpload(createClient(${options}), "upload_abc123").then(({ status }) => console.log(status));`;

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { programs, projectWith, TIMEOUT } from "./project.js";
 
-/** The oldest that `engines` allows, and the newest of each line after them. */
+/** The oldest versions that `engines` allows, and the newest of each later line. */
 const NODES = ["20.19.0", "22.12.0", "24", "26"];
 const BUN = "bun@1.4.5";
 const DENO = "deno@2.9.6";
@@ -20,7 +20,7 @@ const { esm, commonJs, options } = programs();
 const imports = project.write("import.mjs", esm);
 const requires = project.write("require.cjs", commonJs);
 
-/** Where each runtime is, by its name on npm. */
+/** The path of each runtime, by its name on npm. */
 const runtimes = new Map<string, string>();
 beforeAll(async () => {
   const where: [string, ...string[]][] = [
@@ -68,9 +68,9 @@ describe.for(NODES)("on Node %s", (version) => {
   });
 });
 
-// So AWS Lambda runs them.
+// This is how AWS Lambda runs them.
 test.for(["20.19.0", "22.12.0"])(
-  "on Node %s a program that must not require ES modules cancels an Upload",
+  "on Node %s a program that can't require() ES modules cancels an Upload",
   async (version) => {
     expect(await run(`node@${version}`, "--no-experimental-require-module", requires)).toBe("cancelled\n");
   },
@@ -80,11 +80,11 @@ test("on Bun a program cancels an Upload", async () => {
   expect(await run(BUN, imports)).toBe("cancelled\n");
 });
 
-test("on Deno a program cancels an Upload without leave to read the environment", async () => {
+test("on Deno a program cancels an Upload without permission to read the environment", async () => {
   expect(await run(DENO, "run", "--no-prompt", "--allow-net", imports)).toBe("cancelled\n");
 });
 
-test.for(["2", "3"])("the fetch of node-fetch %s cancels an Upload", async (version) => {
+test.for(["2", "3"])("with the fetch of node-fetch %s a program cancels an Upload", async (version) => {
   const program = project.write(
     `node-fetch-${version}.mjs`,
     `import fetch from "node-fetch-${version}";
@@ -125,7 +125,7 @@ test("on workerd (Cloudflare Workers) a worker cancels an Upload", async () => {
      );`,
   );
   const { default: workerd }: { default: string } = createRequire(config)("workerd");
-  // Standard output as its control channel says which port it was given.
+  // With standard output as its control channel, it says which port it listens on.
   const child = spawn(workerd, ["serve", "--control-fd=1", config], {
     stdio: ["ignore", "pipe", "inherit"],
     timeout: TIMEOUT,

@@ -10,7 +10,7 @@ declare module "vitest" {
   }
 }
 
-/** One tarball for all test files, of the dist that was built for them. */
+/** Packs the package once for all test files. */
 export default function setup(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
   const [packed]: { filename: string }[] = JSON.parse(

@@ -22,7 +22,7 @@ test.for(["29", "30"])("Jest %s with its defaults runs a test that cancels an Up
   await project.output(process.execPath, `node_modules/jest-${version}/bin/jest.js`, file);
 });
 
-test("Jest with jsdom, which has no fetch, runs a test that brings a polyfill of it", async () => {
+test("Jest with jsdom, which has no fetch, runs a test with a polyfill of it", async () => {
   const file = project.write(
     "jsdom.test.js",
     `const { cancelUpload, createClient } = require("openai-cancel-upload");
@@ -36,7 +36,7 @@ test("Jest with jsdom, which has no fetch, runs a test that brings a polyfill of
   await project.output(process.execPath, "node_modules/jest-30/bin/jest.js", "--env=jsdom", file);
 });
 
-test("eslint-plugin-import finds it", async () => {
+test("eslint-plugin-import can resolve the package", async () => {
   project.write(
     "eslint.config.js",
     `const { flatConfigs } = require("eslint-plugin-import");

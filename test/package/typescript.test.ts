@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { projectWith } from "./project.js";
 
-/** Each with whether it is to look into the declarations of libraries: openapi-fetch's own need TypeScript 5.4. */
+/** Versions of TypeScript. The oldest needs skipLibCheck, since openapi-fetch's declarations need 5.4. */
 const TYPESCRIPTS = [
   { version: "5.0", skipLibCheck: true },
   { version: "5.4", skipLibCheck: false },
@@ -79,8 +79,8 @@ project.write("program.mts", program);
 project.write("program.cts", program);
 
 describe.for(TYPESCRIPTS)("TypeScript $version, skipLibCheck $skipLibCheck", ({ version, skipLibCheck }) => {
-  /** The complaints about a program, which has none. */
-  async function complaints(name: string, options: object, files: readonly string[]): Promise<string> {
+  /** Compiles files, and returns what TypeScript prints, which is nothing if they compile. */
+  async function compile(name: string, options: object, files: readonly string[]): Promise<string> {
     const config = project.write(
       `tsconfig-${version}-${name}.json`,
       JSON.stringify({
@@ -94,16 +94,16 @@ describe.for(TYPESCRIPTS)("TypeScript $version, skipLibCheck $skipLibCheck", ({ 
     return project.output(process.execPath, `node_modules/typescript-${version}/bin/tsc`, "--project", config);
   }
 
-  test.for(["node16", "nodenext"])("checks an ES module and a CommonJS one with %s", async (module) => {
-    expect(await complaints(module, { module }, ["program.mts", "program.cts"])).toBe("");
+  test.for(["node16", "nodenext"])("compiles an ES module and a CommonJS module with %s", async (module) => {
+    expect(await compile(module, { module }, ["program.mts", "program.cts"])).toBe("");
   });
 
-  test("checks an ES module and a CommonJS one with bundler", async () => {
+  test("compiles an ES module and a CommonJS module with moduleResolution bundler", async () => {
     const options = { module: "esnext", moduleResolution: "bundler" };
-    expect(await complaints("bundler", options, ["program.ts", "program.cts"])).toBe("");
+    expect(await compile("bundler", options, ["program.ts", "program.cts"])).toBe("");
   });
 
-  test("checks a program of module commonjs, with the resolution that is its default", async () => {
-    expect(await complaints("commonjs", { module: "commonjs" }, ["program.ts"])).toBe("");
+  test("compiles a program with module commonjs and its default moduleResolution", async () => {
+    expect(await compile("commonjs", { module: "commonjs" }, ["program.ts"])).toBe("");
   });
 });
