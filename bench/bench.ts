@@ -1,5 +1,5 @@
-// Measures what a cancel costs with this package, as users install it, beside its peers: prints it, and writes it to
-// bench/ as tables, figures and charts. --quick only tries that all of it works, and writes to .bench/.
+// Measures what a cancel costs with this package, as users install it, and with its peers. Prints the results, and writes
+// them to bench/ as tables, JSON and charts. --quick only checks that the benchmark works, and writes to .bench/.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { gzipSync } from "node:zlib";
@@ -19,7 +19,7 @@ const [url = ""]: string[] = await once(server, "message");
 
 async function oneCancel(load: Load): Promise<number[][]> {
   const values: number[][] = [];
-  // In new processes several times: how a program is compiled, and where its memory lies, is partly luck.
+  // In new processes each time, since how a program is compiled and where its memory lies is partly chance.
   for (let start = 0; start < rounds(5); start += 1) {
     const runners = peers.map((peer) => startRunner(peer, load));
     await takeTurns(runners, rounds(20), run); // to warm up

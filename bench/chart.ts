@@ -1,29 +1,33 @@
 import type { Section } from "./measure.js";
 import { shell } from "./peers.js";
 
-/** Fetched only to draw: they bring some seventy packages. */
+/** No development dependencies, since they need some seventy packages. */
 const VEGA_LITE = "npx --yes --package=vega@6.4.0 --package=vega-lite@6.4.3 vl2svg";
 
-/** GitHub's own backgrounds, and colours with a contrast of at least 4.5 (text) or 3 (bars) to them. */
+/** GitHub's backgrounds, and colours with enough contrast to them: at least 4.5 for text, and 3 for bars. */
 const THEMES = {
   light: { page: "#ffffff", text: "#1f2328", muted: "#59636e", ours: "#0969da", other: "#818b98" },
   dark: { page: "#0d1117", text: "#f0f6fc", muted: "#9198a1", ours: "#58a6ff", other: "#7d8590" },
 };
 const FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif";
 
-/** As wide as GitHub shows a README; what the names of the clients take of it; and what is left free. */
+/** The width of a README on GitHub, the width of the clients' names in it, and the space between charts. In pixels. */
 const [WIDTH, NAMES, SPACE] = [830, 200, 16];
 
-/** @returns A row of bar charts for each section, as SVG, described by these words for those who can't see it. */
-export async function draw(sections: readonly Section[], theme: keyof typeof THEMES, words: string): Promise<string> {
+/** @returns An SVG with a row of bar charts for each section, and with a description for screen readers. */
+export async function draw(
+  sections: readonly Section[],
+  theme: keyof typeof THEMES,
+  description: string,
+): Promise<string> {
   const drawing = shell(VEGA_LITE);
   drawing.child.stdin?.end(JSON.stringify(spec(sections, THEMES[theme])));
   const { stdout } = await drawing;
-  // Vega can only guess how wide a text is, and leaves too much room for it.
+  // Vega guesses how wide a text is, and leaves too much room.
   const [, height, left] = /height="(\d+)".*?translate\((\d+)/.exec(stdout) ?? [];
   const size = `width="${WIDTH}" height="${height}" viewBox="${Number(left) - NAMES - SPACE} 0 ${WIDTH} ${height}"`;
-  const described = `<title id="title">What a cancel costs, by client</title>\n<desc id="words">${words}</desc>\n`;
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-labelledby="title words">\n${described}`;
+  const texts = `<title id="title">What a cancel costs, by client</title>\n<desc id="description">${description}</desc>\n`;
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-labelledby="title description">\n${texts}`;
   return `${stdout.replace(/<svg [^>]*>/, head)}\n`;
 }
 

@@ -1,17 +1,17 @@
-/** A way to cancel. */
+/** A way to cancel, as a row of the results. */
 export interface Client {
   readonly name: string;
   readonly kind: "ours" | "retries" | "doesn't retry";
 }
 
-/** Measures of the same clients in the same unit. */
+/** What was measured of the same clients in the same unit. */
 export interface Section {
   readonly title: string;
   readonly unit: string;
   readonly measures: readonly { readonly name: string; readonly figures: readonly Figure[] }[];
 }
 
-/** The middle of a client's rounds; a quarter of them was below `low`, a quarter above `high`. */
+/** The median of a client's rounds. A quarter of them was below `low`, a quarter above `high`. */
 export interface Figure extends Client {
   readonly low: number;
   readonly median: number;
@@ -19,28 +19,28 @@ export interface Figure extends Client {
 }
 
 /**
- * Lets all take a turn in each round, in random order, so that what else the machine does meets all alike.
- * @returns For each round what the turns gave, in the order of `clients`.
+ * Gives each client a turn in each round, in random order, so that whatever else the machine does affects all alike.
+ * @returns The values of each round, in the order of `clients`.
  */
 export async function takeTurns<T>(
   clients: readonly T[],
   rounds: number,
   turn: (client: T) => Promise<number>,
 ): Promise<number[][]> {
-  const given: number[][] = [];
+  const values: number[][] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const values: number[] = [];
+    const valuesOfRound: number[] = [];
     const order = clients.map((client, index) => ({ client, index, key: Math.random() })).sort((a, b) => a.key - b.key);
-    for (const { client, index } of order) values[index] = await turn(client);
-    given.push(values);
+    for (const { client, index } of order) valuesOfRound[index] = await turn(client);
+    values.push(valuesOfRound);
   }
-  return given;
+  return values;
 }
 
-/** Of each measure its rounds. */
+/** The rounds of each measure. */
 export type Rounds = Readonly<Record<string, readonly number[][]>>;
 
-/** Each value, divided by what the client at this index had in the same round. */
+/** Each value divided by the value of one client, the one at this index, in the same round. */
 export function relativeTo(index: number, measures: Rounds): Rounds {
   const relative = (round: readonly number[]) => round.map((value) => value / (round[index] ?? Number.NaN));
   return Object.fromEntries(Object.entries(measures).map(([name, rounds]) => [name, rounds.map(relative)]));

@@ -1,15 +1,15 @@
 import { exec } from "node:child_process";
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import own from "../package.json" with { type: "json" };
+import manifest from "../package.json" with { type: "json" };
 import type { Client } from "./measure.js";
 
 export const shell: typeof exec.__promisify__ = promisify(exec);
 
-/** The newest that run on the oldest Node that this package supports, 20.19. */
+/** The newest versions that run on Node 20.19, the oldest that this package supports. */
 const [HEY_API, OPENAI, P_MAP] = ["0.95.0", "6.49.0", "7.1.1"];
-const OPENAPI_FETCH = own.dependencies["openapi-fetch"].replace("^", "");
-const { typescript: TYPESCRIPT, "@redocly/cli": REDOCLY } = own.devDependencies;
+const OPENAPI_FETCH = manifest.dependencies["openapi-fetch"].replace("^", "");
+const { typescript: TYPESCRIPT, "@redocly/cli": REDOCLY } = manifest.devDependencies;
 
 const contract = "../../openapi/openapi.yaml";
 const install = "npm install --omit=dev --prefer-offline --no-audit --no-fund --no-package-lock";
@@ -18,10 +18,10 @@ const installOpenapiFetch = `${install} openapi-fetch@${OPENAPI_FETCH} && openap
 const generateByRedocly = `redocly generate-client ${contract} --output client/client.ts`;
 const generateByHeyApi = `${install} @hey-api/openapi-ts@${HEY_API} typescript@${TYPESCRIPT} && npx openapi-ts --input ${contract} --output client && rm -r node_modules`;
 
-/** A client in a project of its own, .bench/<id>, with the program of bench/programs/<id>. */
+/** A client in a project of its own, .bench/<id>, with the program in bench/programs/<id>. */
 export interface Peer extends Client {
   readonly id: string;
-  /** What its users run there to get it. */
+  /** The shell command that installs or generates it there. */
   readonly setUp: string;
 }
 
@@ -30,12 +30,12 @@ export const peers: readonly Peer[] = [
   { id: "fetch", name: `fetch ${process.version}`, kind: "doesn't retry", setUp: "true" },
   { id: "openapi-fetch", name: `openapi-fetch ${OPENAPI_FETCH}`, kind: "doesn't retry", setUp: installOpenapiFetch },
   { id: "hey-api", name: `@hey-api/openapi-ts ${HEY_API}`, kind: "doesn't retry", setUp: generateByHeyApi },
-  { id: "openai-cancel-upload", name: `openai-cancel-upload ${own.version}`, kind: "ours", setUp: installOurs },
+  { id: "openai-cancel-upload", name: `openai-cancel-upload ${manifest.version}`, kind: "ours", setUp: installOurs },
   { id: "redocly", name: `redocly generate-client ${REDOCLY}`, kind: "retries", setUp: generateByRedocly },
   { id: "openai", name: `openai ${OPENAI}`, kind: "retries", setUp: `${install} openai@${OPENAI}` },
 ];
 
-/** A way to cancel those on standard input: what Node runs in .bench/many, with the number in flight behind it. */
+/** A program in .bench/many that cancels the IDs on standard input. Its last argument is how many are in flight. */
 export interface Pool extends Client {
   readonly program: string;
 }

@@ -3,23 +3,23 @@ import { availableParallelism, cpus } from "node:os";
 import { draw } from "./chart.js";
 import type { Figure, Section } from "./measure.js";
 
-/** Prints what came out, and writes it to this folder as tables, as JSON and, some of it, as charts. */
-export async function report(folder: string, drawn: readonly Section[], more: readonly Section[]): Promise<void> {
+/** Prints the results, and writes them to the folder as tables, as JSON and, the first sections, as charts. */
+export async function report(folder: string, charted: readonly Section[], others: readonly Section[]): Promise<void> {
   const machine = `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} cores, ${process.platform}`;
   const run = `Node ${process.versions.node} on ${machine}, ${new Date().toISOString().slice(0, 10)}`;
-  const sections = [...drawn, ...more];
+  const sections = [...charted, ...others];
   const markdown = `# Results of \`npm run bench\`
 
 ${run}. Each peer is the newest that runs on Node 20.19.
 
-A figure is the median of all rounds; in brackets, between which values the middle half of them lay.
+Each figure is the median of all rounds. The range in brackets holds the middle half of them.
 ${sections.map(table).join("")}`;
   console.log(`\n${markdown}\n${sections.flatMap(facts).join("\n")}`);
 
   await writeFile(`${folder}/results.md`, markdown);
   await writeFile(`${folder}/results.json`, `${JSON.stringify({ run, sections }, null, 2)}\n`);
   for (const theme of ["light", "dark"] as const) {
-    await writeFile(`${folder}/chart-${theme}.svg`, await draw(drawn, theme, drawn.flatMap(facts).join(" ")));
+    await writeFile(`${folder}/chart-${theme}.svg`, await draw(charted, theme, charted.flatMap(facts).join(" ")));
   }
 }
 
@@ -45,7 +45,7 @@ function show(value = Number.NaN): string {
   return value.toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 }
 
-/** What came out for this package, and for the best of those that do as much. */
+/** The results of this package, each beside the best of the peers that retry too. */
 function facts({ unit, measures }: Section): string[] {
   return measures.flatMap(({ name: measure, figures }) => {
     const [next] = figures.filter(({ kind }) => kind === "retries").sort((a, b) => a.median - b.median);

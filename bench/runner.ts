@@ -1,10 +1,10 @@
-// Cancels with one peer's program: so often at each message, which it answers with the µs that one cancel took.
+// Cancels with one peer's program. At each message it cancels a number of times, and answers with the µs per cancel.
 import { Bench } from "tinybench";
 import { cancelledUpload } from "../test/support/contract.js";
 
-/** How to cancel, and how often. */
+/** What to do at each message. */
 export interface Load {
-  /** Of the server; without it, `fetch` answers at once. */
+  /** Of the server. Without it, `fetch` answers at once. */
   readonly url?: string;
   readonly inFlight: number;
   readonly iterations: number;
@@ -12,7 +12,7 @@ export interface Load {
 
 const answer = JSON.stringify(cancelledUpload);
 const instantFetch: typeof fetch = async (input, init) => {
-  // Any fetch makes a Request of its arguments first, so that bare fetch gets its headers checked here too.
+  // As a real fetch does first, so that bare fetch pays for the check of its headers too.
   new Request(input, init);
   return new Response(answer, { headers: { "content-type": "application/json", "x-request-id": "req_abc123" } });
 };

@@ -1,4 +1,4 @@
-// Cancels every Upload at once, in a process of its own, and tells its parent where.
+// A server that cancels every Upload at once. It runs in a process of its own, and sends its URL to its parent.
 import { cancelledUpload } from "../test/support/contract.js";
 import { serve } from "../test/support/server.js";
 

@@ -1,4 +1,4 @@
-// What a client does at its turn, in a process of its own, and what that took.
+// What a client does in its turn, in a process of its own. Each function returns what it cost.
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
@@ -9,22 +9,22 @@ import type { Load } from "./runner.js";
 
 const program = ({ id }: Peer) => resolve(`.bench/${id}/compiled/program.js`);
 
-/** The program and all that it imports, for a browser. */
+/** The program with all that it imports, minified. */
 export async function bundle(peer: Peer): Promise<Uint8Array> {
   const options = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none" } as const;
   const { outputFiles } = await build({ ...options, entryPoints: [program(peer)], write: false });
   return outputFiles[0]?.contents ?? new Uint8Array();
 }
 
-/** @returns The kB of what was installed to run it, or generated. */
+/** @returns How much was installed or generated to run it, in kB. */
 export async function installed({ id }: Peer): Promise<number> {
   const { stdout } = await shell("find node_modules client -type f -exec cat {} + | wc -c", { cwd: `.bench/${id}` });
   return Number(stdout) / 1e3;
 }
 
-/** @returns The ms that it took. */
+/** @returns In ms. */
 export async function importProgram(peer: Peer): Promise<number> {
-  // The first import of a process takes some ms, whatever it imports.
+  // The first import in a process is slow, whatever it imports.
   const code = `await import("${resolve(".bench/fetch/compiled/program.js")}");
     const start = performance.now();
     await import("${program(peer)}");
@@ -33,31 +33,31 @@ export async function importProgram(peer: Peer): Promise<number> {
   return Number(stdout);
 }
 
-/** @returns The ms that it took, the start of `tsc` included. */
+/** @returns In ms, with the start of `tsc`. */
 export async function typeCheck({ id }: Peer): Promise<number> {
   const start = performance.now();
   await shell(`tsc --noEmit --project .bench/${id}`);
   return performance.now() - start;
 }
 
-/** A process that cancels with this peer's program whenever it is told to. */
+/** Starts a process that cancels with this peer's program at each message. */
 export function startRunner(peer: Peer, load: Load): ChildProcess {
-  // By this repository's own tsconfig.json, tsx would import src instead of the package.
+  // With the tsconfig.json of this repository, tsx would import src instead of the package.
   const env = { ...process.env, TSX_TSCONFIG_PATH: "bench/programs/tsconfig.json" };
   const runner = fork(new URL("runner.ts", import.meta.url), [program(peer), JSON.stringify(load)], { env });
   return runner.once("exit", (code) => {
-    if (code !== 0) throw new Error(`The process of ${peer.name} ended.`);
+    if (code !== 0) throw new Error(`The process of ${peer.name} exited with ${code}.`);
   });
 }
 
-/** @returns The µs of one cancel. */
+/** @returns In µs per cancel. */
 export async function run(runner: ChildProcess): Promise<number> {
   runner.send("cancel");
   const [microseconds]: unknown[] = await once(runner, "message");
   return Number(microseconds);
 }
 
-/** @returns The cancels a second, over the whole life of a process that reads the IDs from standard input. */
+/** @returns In cancels per second, over the whole life of a process that reads the IDs from standard input. */
 export async function cancelMany(
   { program }: Pool,
   url: string,

@@ -1,21 +1,19 @@
 // Cancels many Uploads at a server that fails three answers in ten, at random, in every way that the tests know. Checks
-// that each call ends, that each that resolved was cancelled, and that the memory is what it was before. Then ends the command
-// in the midst of its work.
+// that every call ends, that only cancelled Uploads resolve, and that the memory doesn't grow. Then stops the command at
+// random moments, and checks that it reports all that it did.
 //   npm run soak -- [uploads] [seed]
 import { setTimeout as delay } from "node:timers/promises";
 import { type CancelUploadResult, ClientError, cancelUploads, createClient } from "../../src/index.js";
 import { endless, lost, stalled } from "../support/misbehaviour.js";
-import { json, serve } from "../support/server.js";
-import { killAgainAndAgain } from "./kill.js";
-import { randomOf } from "./random.js";
+import { idOf, json, serve } from "../support/server.js";
+import { stopRepeatedly } from "./stop.js";
 
 const CONCURRENCY = 50;
 const FAILURE_RATE = 0.3;
-
-const KILLS = 5;
+const STOPS = 5;
 
 const [uploads = 20_000, seed = Date.now() % 100_000] = process.argv.slice(2).map(Number);
-const random = randomOf(seed);
+const random = randomNumbers(seed);
 console.log(`Seed ${seed}`);
 
 const failures = [
@@ -28,12 +26,12 @@ const failures = [
   json(307, {}, { location: "http://127.0.0.1:1/" }),
 ];
 
-/** Which Uploads the server cancelled, and said so. */
+/** The Uploads that the server cancelled. */
 const cancelled = new Set<string>();
 
 const server = await serve((request, response) => {
   if (random() < FAILURE_RATE) return failures[Math.floor(random() * failures.length)]?.(request, response);
-  const id = request.url?.split("/").at(-2) ?? "";
+  const id = idOf(request);
   cancelled.add(id);
   return json(200, { id, object: "upload", status: "cancelled" })(request, response);
 }, 0);
@@ -41,15 +39,15 @@ const server = await serve((request, response) => {
 const client = createClient({ baseUrl: server.url, apiKey: "sk-soak", timeout: 500 });
 const { signal } = new AbortController();
 const outcomes = new Map<string, number>();
-const wrong: string[] = [];
+const problems: string[] = [];
 
 function outcomeOf({ uploadId, upload, error }: CancelUploadResult): string {
   if (upload) {
-    if (!cancelled.has(uploadId)) wrong.push(`${uploadId} resolved, but was not cancelled`);
+    if (!cancelled.has(uploadId)) problems.push(`${uploadId} resolved, but was not cancelled`);
     return "cancelled";
   }
   if (error instanceof ClientError && error.message.includes(uploadId)) return error.name;
-  wrong.push(`${uploadId} rejected without saying why: ${error}`);
+  problems.push(`${uploadId} rejected with an error that doesn't say why: ${error}`);
   return "unknown";
 }
 
@@ -64,8 +62,8 @@ async function run(prefix: string, count: number): Promise<void> {
   cancelled.clear();
 }
 
-/** In MB, of what is in use. */
-async function memory(): Promise<number> {
+/** In MB. */
+async function heapInUse(): Promise<number> {
   await delay(100);
   globalThis.gc?.();
   return process.memoryUsage().heapUsed / 1e6;
@@ -73,20 +71,31 @@ async function memory(): Promise<number> {
 
 await run("warm-up", Math.min(uploads, 1_000));
 outcomes.clear();
-const before = await memory();
+const before = await heapInUse();
 const start = performance.now();
 await run("soak", uploads);
 const seconds = (performance.now() - start) / 1_000;
-const after = await memory();
+const after = await heapInUse();
 await server[Symbol.asyncDispose]();
 
 const ended = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
-if (ended !== uploads) wrong.push(`${uploads - ended} calls didn't end`);
-if (after - before > 5) wrong.push("the memory grew by more than 5 MB");
+if (ended !== uploads) problems.push(`${uploads - ended} calls didn't end`);
+if (after - before > 5) problems.push("the memory grew by more than 5 MB");
 console.log(`${ended} of ${uploads} calls ended in ${seconds.toFixed(1)} s:`, Object.fromEntries(outcomes));
 console.log(`Heap in use: ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB after`);
-wrong.push(...(await killAgainAndAgain(KILLS, random)));
-for (const sentence of wrong) console.error(sentence);
-process.exitCode = wrong.length === 0 ? 0 : 1;
+problems.push(...(await stopRepeatedly(STOPS, random)));
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
 
 await import("./rate-limit.js");
+
+/** Mulberry32: numbers from 0 to 1, the same for the same seed. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,9 +1,10 @@
-// Cancels 2,000 Uploads with the CLI at a server that allows 200 requests a second, and says 429 beyond that: how close
-// does the run come to the shortest time that the limit allows?
+// Cancels 2,000 Uploads with the command at a server that allows 200 requests per second and answers 429 to the rest. The
+// run must take little longer than the limit demands.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { json, serve } from "../support/server.js";
+import { cli } from "../support/cli.js";
+import { idOf, json, serve } from "../support/server.js";
 
 const UPLOADS = 2_000;
 const PER_SECOND = 200;
@@ -19,22 +20,22 @@ await using server = await serve((request, response) => {
     refused += 1;
     return json(429, { error: { message: "Rate limit reached" } }, { "retry-after": "1" })(request, response);
   }
-  return json(200, { id: request.url?.split("/").at(-2), status: "cancelled" })(request, response);
+  return json(200, { id: idOf(request), status: "cancelled" })(request, response);
 });
 
 const start = performance.now();
-const cli = spawn(process.execPath, ["dist/cli.js", "-"], {
+const command = spawn(process.execPath, [cli, "-"], {
   stdio: ["pipe", "ignore", "pipe"],
   env: { ...process.env, OPENAI_API_KEY: "sk-soak", OPENAI_BASE_URL: server.url },
 });
-cli.stdin.end(Array.from({ length: UPLOADS }, (_, index) => `upload_${index}\n`).join(""));
-const [summary] = await Promise.all([text(cli.stderr), once(cli, "close")]);
+command.stdin.end(Array.from({ length: UPLOADS }, (_, index) => `upload_${index}\n`).join(""));
+const [summary] = await Promise.all([text(command.stderr), once(command, "close")]);
 const seconds = (performance.now() - start) / 1_000;
 
 process.stdout.write(summary);
 console.log(
   `${server.requests.length} requests, ${refused} of them refused, in ${seconds.toFixed(1)} s (ideal: ${IDEAL} s)`,
 );
-if (cli.exitCode !== 0) throw new Error("not every Upload was cancelled");
+if (command.exitCode !== 0) throw new Error("not every Upload was cancelled");
 if (refused > UPLOADS / 10) throw new Error("more than one request in ten was refused");
 if (seconds > IDEAL * 1.5) throw new Error("it took more than half as long again as the limit demands");

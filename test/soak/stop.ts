@@ -2,30 +2,32 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { json, serve } from "../support/server.js";
+import { cli } from "../support/cli.js";
+import { idOf, json, serve } from "../support/server.js";
 
 const UPLOADS = 100_000;
 const MAX_SECONDS = 3;
 
 const input = Array.from({ length: UPLOADS }, (_, index) => `upload_${index}\n`).join("");
+
 /**
- * Ends the command by SIGTERM at a random moment of a run, again and again, at a server that fails some answers.
+ * Sends SIGTERM to the command at a random moment of a run, again and again, with a server that fails some answers.
  *
- * @returns What was wrong: each Upload that was cancelled must be in a line that says so, and every other in a line that
- * says it failed, or not sent.
+ * @returns The problems: the command must report every Upload that was cancelled as cancelled, and every other one that was
+ * sent as failed.
  */
-export async function killAgainAndAgain(rounds: number, random: () => number): Promise<string[]> {
-  const wrong: string[] = [];
-  for (let round = 1; round <= rounds; round += 1) wrong.push(...(await kill(round, random)));
-  return wrong;
+export async function stopRepeatedly(rounds: number, random: () => number): Promise<string[]> {
+  const problems: string[] = [];
+  for (let round = 1; round <= rounds; round += 1) problems.push(...(await stopDuringRun(round, random)));
+  return problems;
 }
 
-async function kill(round: number, random: () => number): Promise<string[]> {
-  const wrong: string[] = [];
+async function stopDuringRun(round: number, random: () => number): Promise<string[]> {
+  const problems: string[] = [];
   const sent = new Set<string>();
   const cancelled = new Set<string>();
   await using server = await serve((request, response) => {
-    const id = request.url?.split("/").at(-2) ?? "";
+    const id = idOf(request);
     sent.add(id);
     const chance = random();
     if (chance < 0.01) return json(429, {}, { "retry-after-ms": "100" })(request, response);
@@ -36,11 +38,11 @@ async function kill(round: number, random: () => number): Promise<string[]> {
   }, 0);
 
   const concurrency = 1 + Math.floor(random() * 50);
-  const command = spawn(process.execPath, ["dist/cli.js", "--json", "--concurrency", String(concurrency), "-"], {
+  const command = spawn(process.execPath, [cli, "--json", "--concurrency", String(concurrency), "-"], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, OPENAI_API_KEY: "sk-soak", OPENAI_BASE_URL: server.url },
   });
-  command.stdin.on("error", () => {}); // it ends without reading all
+  command.stdin.on("error", () => {}); // it exits before it reads all
   command.stdin.end(input);
   const output = Promise.all([text(command.stdout), text(command.stderr), once(command, "close")]);
   while (sent.size === 0 && command.exitCode === null) await delay(10);
@@ -52,15 +54,15 @@ async function kill(round: number, random: () => number): Promise<string[]> {
   const lines = stdout.split("\n").slice(0, -1);
   const results = lines.map((line): { upload_id: string; ok: boolean } => JSON.parse(line));
   const reported = new Map(results.map(({ upload_id, ok }) => [upload_id, ok]));
-  if (command.exitCode !== 143) wrong.push(`round ${round}: exit code ${command.exitCode}`);
-  if (reported.size !== lines.length) wrong.push(`round ${round}: an Upload is in two lines`);
-  for (const id of sent) if (!reported.has(id)) wrong.push(`round ${round}: ${id} was sent, but is in no line`);
+  if (command.exitCode !== 143) problems.push(`round ${round}: exit code ${command.exitCode}`);
+  if (reported.size !== lines.length) problems.push(`round ${round}: an Upload is in two lines`);
+  for (const id of sent) if (!reported.has(id)) problems.push(`round ${round}: ${id} was sent, but is in no line`);
   for (const [id, ok] of reported) {
     if (ok !== cancelled.has(id))
-      wrong.push(`round ${round}: ${id} was ${ok ? "not " : ""}cancelled, its line says else`);
+      problems.push(`round ${round}: ${id} was ${ok ? "not " : ""}cancelled, but its line says otherwise`);
   }
   console.log(
     `${round}: SIGTERM after ${seconds.toFixed(2)} s, ${concurrency} in flight: ${stderr.trim().split("\n").at(-1)}`,
   );
-  return wrong;
+  return problems;
 }
