@@ -19,12 +19,12 @@ export interface paths {
          *
          *     ## Errors
          *
-         *     Every error is JSON, with a `code` for programs and a `message` for people. The client tries again, twice unless told
-         *     otherwise, if that may help. It waits as long as `Retry-After` says, up to a minute.
+         *     Every error is JSON, with a `code` for programs and a `message` for people. If it may help, the client tries again,
+         *     twice by default. It waits as long as `Retry-After` says, up to a minute.
          *
          *     | Status | Code | Meaning | Tries again | What to do |
          *     | --- | --- | --- | --- | --- |
-         *     | 400 | | Bad request: the Upload is completed, cancelled or expired already, or the request is malformed | no | Nothing is left to cancel. To undo a completed Upload, delete its File |
+         *     | 400 | | Bad request: the Upload is already completed, cancelled or expired, or the request is malformed | no | Nothing: it can no longer be cancelled. To undo a completed Upload, delete its File |
          *     | 401 | | Missing API key | no | Set `OPENAI_API_KEY` |
          *     | 401 | `invalid_api_key` | Wrong API key | no | Check the key; make a new one if it was deleted |
          *     | 403 | `missing_scope` | Missing permission: a restricted key may not write files | no | Give the key the scope `api.files.write` |
@@ -36,8 +36,8 @@ export interface paths {
          *     | 500 | | Server error at OpenAI | yes | Nothing, unless it lasts; then see [OpenAI's status](https://status.openai.com) |
          *     | 503 | | Overloaded: too much traffic for OpenAI's servers | yes | Nothing, unless it lasts |
          *
-         *     Of any other error, the client tries 408 and 5xx again, and nothing else. An `x-should-retry` header of the answer
-         *     overrules this table.
+         *     After any other error, the client tries again if the status is 408 or 5xx. An `x-should-retry` header in the answer
+         *     overrides all this.
          */
         post: operations["cancelUpload"];
         delete?: never;
@@ -144,19 +144,19 @@ export interface components {
         ErrorResponse: {
             /** @description What went wrong. */
             error: {
-                /** @description What went wrong, in words. */
+                /** @description What went wrong, for people. */
                 message: string;
                 /** @description The kind of error, such as `invalid_request_error` or `server_error`. */
                 type: string;
-                /** @description The parameter at fault, if it is one. */
+                /** @description The parameter that caused the error, if one did. */
                 param: string | null;
-                /** @description The error as a word for programs, such as `invalid_api_key`. */
+                /** @description The error for programs, such as `invalid_api_key`. */
                 code: ((string | components["schemas"]["ErrorCode"] | (string | null)) | null) | components["schemas"]["ErrorCode"] | (string | null);
             };
         };
         /**
          * ErrorCode
-         * @description A code that is known. The API may answer with others.
+         * @description A known code. The API may answer with others.
          * @enum {string}
          */
         ErrorCode: "insufficient_quota" | "invalid_api_key" | "missing_scope" | "rate_limit_exceeded" | "unsupported_country_region_territory";
@@ -166,12 +166,12 @@ export interface components {
     requestBodies: never;
     headers: {
         /**
-         * @description The ID of the request, which OpenAI's support asks for.
+         * @description The ID of the request, to give to OpenAI's support.
          * @example req_6a1b0c2d3e4f
          */
         "x-request-id": string;
         /**
-         * @description How many seconds to wait before the next request (or the HTTP date to wait for).
+         * @description How many seconds to wait before the next request, or the HTTP date until which to wait.
          * @example 1
          */
         "Retry-After": string;
@@ -217,7 +217,7 @@ export interface operations {
                     "application/json": components["schemas"]["CancelledUpload"];
                 };
             };
-            /** @description The Upload can't be cancelled as it is, or the request is malformed. */
+            /** @description The Upload can no longer be cancelled, or the request is malformed. */
             400: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -278,7 +278,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The API failed; try again after a while. */
+            /** @description An error in the API; try again after a while. */
             500: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];

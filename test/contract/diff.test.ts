@@ -103,7 +103,7 @@ test.for<[impact: string, version: string, edits: [what: string, before: string,
     "1.0.1",
     [
       ["/post · description", "Cancels the Upload.", "Cancels it."],
-      ["/examples/expired · summary", "summary: The Upload expired", "summary: Expired"],
+      ["/examples/expired · summary", "summary: The Upload has expired", "summary: Expired"],
     ],
   ],
 ])("%s needs version %s", async ([, version, edits]) => {
