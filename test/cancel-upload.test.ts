@@ -43,12 +43,12 @@ test("without the authorization header the mock answers 401", async () => {
 describe("it never resolves for", () => {
   const upload = { id: "upload_abc123", object: "upload", status: "cancelled" };
   test.for([
-    ["an Upload that is pending", { ...upload, status: "pending" }],
-    ["an Upload that is completed", { ...upload, status: "completed" }],
-    ["a status that the contract doesn't know", { ...upload, status: "canceled" }],
+    ["a pending Upload", { ...upload, status: "pending" }],
+    ["a completed Upload", { ...upload, status: "completed" }],
+    ["a status that the contract doesn't have", { ...upload, status: "canceled" }],
     ["an Upload without a status", { ...upload, status: undefined }],
-    ["another object that is cancelled", { ...upload, object: "batch" }],
-    ["a cancelled thing without an id", { ...upload, id: undefined }],
+    ["a cancelled object that isn't an Upload", { ...upload, object: "batch" }],
+    ["a cancelled Upload without an id", { ...upload, id: undefined }],
     ["an error with status 200", { error: { message: "no", type: "server_error", param: null, code: null } }],
     ["null", null],
     ["an array", [upload]],
@@ -75,7 +75,7 @@ describe("it never resolves for", () => {
   });
 });
 
-test("an answer that is no JSON is kept whole in the body of the ApiError, and cut in its message", async () => {
+test("an answer that isn't JSON is kept whole in the body of the ApiError, and cut in its message", async () => {
   const page = `<html>\n<h1>502 Bad Gateway</h1>${"<p>nginx</p>".repeat(100)}</html>`;
   await using server = await serve((_request, response) => response.writeHead(502).end(page));
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test", maxRetries: 0 });
@@ -128,7 +128,7 @@ test("an answer about another Upload is an InvalidResponseError that names both"
   expect(server.requests).toHaveLength(1);
 });
 
-test("a middleware that reads the body without a clone is told so by an InvalidResponseError", async () => {
+test("a middleware that reads the body without a clone causes an InvalidResponseError that says so", async () => {
   await using server = await serve(cancelling);
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   client.use({ onResponse: async ({ response }) => void (await response.text()) });
@@ -137,7 +137,7 @@ test("a middleware that reads the body without a clone is told so by an InvalidR
   expect(String(error)).toContain("a body that a middleware has read, without a clone");
 });
 
-test("the Response that a middleware gives in place of the API's is the one that counts", async () => {
+test("if a middleware replaces the Response, its Response counts", async () => {
   await using server = await serve(cancelling);
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   client.use({ onResponse: ({ request }) => Response.json({ id: request.url.split("/").at(-2), status: "pending" }) });

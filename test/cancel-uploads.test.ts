@@ -17,12 +17,12 @@ async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
   return collected;
 }
 
-/** The Upload that a request is about. */
+/** The ID of the Upload that a request is about. */
 function idOf({ url }: { readonly url?: string | undefined }): string {
   return url?.split("/").at(-2) ?? "";
 }
 
-/** Cancels each Upload, but says no to those whose ID has "bad" in it. */
+/** Cancels each Upload, but refuses those with "bad" in their ID. */
 function api(): Promise<Server> {
   return serve((request, response) => {
     const id = idOf(request);
@@ -56,7 +56,7 @@ test("gives one result for each id: the Upload, or the error", async () => {
   );
 });
 
-test("gives each result as it ends, not in the order of the ids", async () => {
+test("gives each result as soon as it is there, not in the order of the ids", async () => {
   await using server = await serve((request, response) => {
     const id = idOf(request);
     if (id === "upload_slow") setTimeout(() => json(200, { id, status: "cancelled" })(request, response), 100);
@@ -90,7 +90,7 @@ test.for([1, 3, 20])("has %d in flight, and no more", async (concurrency) => {
   await using server = await serve((request, response) => {
     waiting.push(() => json(200, { id: idOf(request), status: "cancelled" })(request, response));
     most = Math.max(most, waiting.length);
-    // One more would come while these wait for it.
+    // If there were room for one more request, it would arrive before these are answered.
     if (waiting.length >= concurrency) setImmediate(() => waiting.splice(0).forEach((answer) => void answer()));
   });
   for await (const { error } of cancelUploads(clientOf(server), ids(60), { concurrency }))
@@ -98,7 +98,7 @@ test.for([1, 3, 20])("has %d in flight, and no more", async (concurrency) => {
   expect(most).toBe(concurrency);
 });
 
-test("draws an id only when there is room for it, and results that nobody takes fill the room", async () => {
+test("pulls an id only when a slot is free, and a result that isn't read keeps its slot", async () => {
   await using server = await api();
   let drawn = 0;
   const source = (function* () {
@@ -111,12 +111,12 @@ test("draws an id only when there is room for it, and results that nobody takes 
   expect(drawn).toBe(0);
   await results.next();
   await vi.waitUntil(() => server.requests.length === 5);
-  await fetch(server.url); // a round trip: what was to be sent after the five would be there now
+  await fetch(server.url); // a round trip: a sixth request would have arrived by now
   expect(drawn).toBe(5);
   await results.return();
 });
 
-test("starts with the first id while the next is not there yet, and gives its result", async () => {
+test("cancels the first id and gives its result before the second is there", async () => {
   await using server = await api();
   let goOn = () => {};
   const source = (async function* () {
@@ -182,7 +182,7 @@ describe("if the loop is left", () => {
       },
     ],
     [
-      "one that takes its time",
+      "a slow async generator",
       async function* (drawn, ended) {
         try {
           for (const id of ids(100)) {
@@ -197,21 +197,24 @@ describe("if the loop is left", () => {
     ],
   ];
   for (const [way, leave] of ways) {
-    test.for(sources)(`${way}, every id that was drawn from %s is sent, and the source is closed`, async ([, open]) => {
-      await using server = await api();
-      const drawn: string[] = [];
-      const ended = vi.fn();
-      await leave(cancelUploads(clientOf(server), open(drawn, ended), { concurrency: 2 }));
-      expect(ended).toHaveBeenCalledTimes(1);
-      const count = drawn.length;
-      await vi.waitUntil(() => server.requests.length === count);
-      await fetch(server.url); // a round trip: what else was sent would be there now
-      expect(drawn).toHaveLength(count);
-      expect(server.requests.slice(0, count).map(idOf).sort()).toEqual(drawn.sort());
-    });
+    test.for(sources)(
+      `${way}, every id that was pulled from %s is sent, and the source is closed`,
+      async ([, open]) => {
+        await using server = await api();
+        const drawn: string[] = [];
+        const ended = vi.fn();
+        await leave(cancelUploads(clientOf(server), open(drawn, ended), { concurrency: 2 }));
+        expect(ended).toHaveBeenCalledTimes(1);
+        const count = drawn.length;
+        await vi.waitUntil(() => server.requests.length === count);
+        await fetch(server.url); // a round trip: any other request would have arrived by now
+        expect(drawn).toHaveLength(count);
+        expect(server.requests.slice(0, count).map(idOf).sort()).toEqual(drawn.sort());
+      },
+    );
   }
 
-  /** Gives one id, and then waits for a second that never comes. */
+  /** Yields one id, and then never another. */
   function waiting(close: () => Promise<IteratorResult<string>>): AsyncIterable<string> {
     let asked = 0;
     const next = () => {
@@ -221,7 +224,7 @@ describe("if the loop is left", () => {
     return { [Symbol.asyncIterator]: () => ({ next, return: close }) };
   }
 
-  test("a source that waits is closed at once, and waited for", async () => {
+  test("a source that is waiting is closed at once, and its closing is awaited", async () => {
     await using server = await api();
     let closed = false;
     const source = waiting(async () => {
@@ -233,7 +236,7 @@ describe("if the loop is left", () => {
     expect(closed).toBe(true);
   });
 
-  test("what closing the source throws is thrown", async () => {
+  test("an error while the source closes is thrown", async () => {
     await using server = await api();
     const source = waiting(() => Promise.reject(new Error("can't close")));
     const read = async () => {
@@ -242,21 +245,21 @@ describe("if the loop is left", () => {
     expect(String(await rejection(read()))).toBe("Error: can't close");
   });
 
-  test("nothing is tried again", async () => {
+  test("nothing is retried", async () => {
     await using server = await serve((request, response) => {
       const id = idOf(request);
       if (id === "upload_1") return json(503, {}, { "retry-after-ms": "200" })(request, response);
       return setTimeout(() => json(200, { id, status: "cancelled" })(request, response), 50);
     });
     for await (const _ of cancelUploads(clientOf(server), ["upload_1", "upload_2"])) break;
-    // A timer that was set before this one would have fired by then.
+    // A timer that was set earlier, for a retry, would have fired by then.
     await new Promise((resolve) => setTimeout(resolve, 250));
     expect(server.requests).toHaveLength(2);
   });
 });
 
 describe("a run that can't succeed", () => {
-  /** What came of it, until it threw. */
+  /** Its results, and the error that it threw in the end. */
   async function outcome(server: Server, uploadIds: string[], options: CancelUploadsOptions = {}) {
     const results: CancelUploadResult[] = [];
     const collect = async () => {
@@ -269,7 +272,7 @@ describe("a run that can't succeed", () => {
     ["the key is refused", 401, {}, {}],
     ["the quota is used up", 429, { error: { message: "no quota", code: "insufficient_quota" } }, {}],
     ["the API asks for more than a minute", 429, {}, { "retry-after": "61" }],
-    ["the API is away for more than a minute", 503, {}, { "retry-after": "61" }],
+    ["the API is unavailable for more than a minute", 503, {}, { "retry-after": "61" }],
   ])("stops at once if %s, reports what was sent, and throws why", async ([, status, body, headers]) => {
     await using server = await serve(json(status, body, headers));
     const { results, error } = await outcome(server, ids(1_000), { concurrency: 4 });
@@ -287,7 +290,7 @@ describe("a run that can't succeed", () => {
     ["no answer", (request) => request.socket.destroy()],
   ])("stops after 20 failures in a row that are not about the Upload: %s", async ([, answer]) => {
     await using server = await serve((request, response) =>
-      // A success starts the count anew.
+      // A success resets the count.
       idOf(request) === "upload_10"
         ? json(200, { id: "upload_10", status: "cancelled" })(request, response)
         : answer(request, response),
@@ -306,7 +309,7 @@ describe("a run that can't succeed", () => {
     expect(results).toHaveLength(500);
   });
 
-  test("what waits to be tried again is given up, with the error of its last attempt", async () => {
+  test("an Upload that waits for a retry is reported with the error of its last attempt", async () => {
     await using server = await serve((request, response) => {
       if (idOf(request) === "upload_0") return json(503, {}, { "retry-after": "30" })(request, response);
       return setTimeout(() => json(401, {})(request, response), 50);
@@ -319,7 +322,7 @@ describe("a run that can't succeed", () => {
     ]);
   });
 
-  test("ends though the source waits for an id that never comes", async () => {
+  test("ends, even if the source waits for an id that never comes", async () => {
     await using server = await serve(json(401, {}));
     const source = (async function* () {
       yield "upload_1";
@@ -331,7 +334,7 @@ describe("a run that can't succeed", () => {
   });
 });
 
-test("while the API asks to wait no id is drawn", async () => {
+test("while it waits because of a 429, it pulls no id", async () => {
   await using server = await serve((request, response) => {
     const { length } = server.requests;
     json(
@@ -353,7 +356,7 @@ test("while the API asks to wait no id is drawn", async () => {
   expect(await all(results)).toHaveLength(9);
 });
 
-test("an abort loses no id: each that was drawn is sent, or in a result", async () => {
+test("an abort loses no id: each one that was pulled is in a result", async () => {
   const controller = new AbortController();
   await using server = await serve((request, response) => {
     if (server.requests.length === 10) controller.abort("enough");
@@ -377,7 +380,7 @@ test("an abort loses no id: each that was drawn is sent, or in a result", async 
   expect(reported.sort()).toEqual(drawn.sort());
 });
 
-test("an abort in the consumer's hands loses no id either", async () => {
+test("an abort by the loop that reads the results loses no id either", async () => {
   await using server = await api();
   const controller = new AbortController();
   const drawn: string[] = [];
@@ -399,7 +402,7 @@ test("an abort in the consumer's hands loses no id either", async () => {
   expect(reported.sort()).toEqual(drawn.sort());
 });
 
-test("what the source throws is thrown after the results of what was sent", async () => {
+test("an error of the source is thrown after the results of what was sent", async () => {
   await using server = await api();
   const source = (function* () {
     yield* ids(3);
@@ -413,7 +416,7 @@ test("what the source throws is thrown after the results of what was sent", asyn
   expect(results).toHaveLength(3);
 });
 
-test("an abort gives the reason for each that was in flight, then throws it, and starts nothing more", async () => {
+test("an abort gives a result with its reason for each Upload in flight, then throws the reason, and starts nothing more", async () => {
   const controller = new AbortController();
   await using server = await serve(() => {
     if (server.requests.length === 4) controller.abort("enough");
@@ -433,7 +436,7 @@ test("an abort gives the reason for each that was in flight, then throws it, and
   expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
-test("an abort ends it at once, though the source waits for an id that never comes", async () => {
+test("an abort ends it at once, even if the source waits for an id that never comes", async () => {
   await using server = await api();
   const controller = new AbortController();
   const source = (async function* () {
@@ -464,7 +467,7 @@ describe("an option that makes no sense is a TypeError, and nothing is sent", ()
   });
 });
 
-test("where no call is tried again, the others still wait for a 429", async () => {
+test("without retries, a 429 still makes the other calls wait", async () => {
   const times: number[] = [];
   await using server = await serve((request, response) => {
     times.push(performance.now());
@@ -475,7 +478,7 @@ test("where no call is tried again, the others still wait for a 429", async () =
   expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(190);
 });
 
-test("where the API says 429 with a wait, all wait, instead of each finding out for itself", async () => {
+test("when one call is rate-limited, all of them back off", async () => {
   const started = performance.now();
   let refused = 0;
   const early: number[] = [];
@@ -495,9 +498,9 @@ test("where the API says 429 with a wait, all wait, instead of each finding out 
   expect(server.requests).toHaveLength(54);
 });
 
-test("one ID as a text is a TypeError, and none of its letters is sent", async () => {
+test("a single ID as a string is a TypeError, and its letters are not taken for IDs", async () => {
   await using server = await api();
-  // @ts-expect-error: nor does it compile
+  // @ts-expect-error: it doesn't compile either
   const next = cancelUploads(clientOf(server), "upload_1").next();
   expect(String(await rejection(next))).toMatch(/^TypeError: uploadIds must be an iterable of IDs/);
   expect(server.requests).toHaveLength(0);

@@ -17,7 +17,7 @@ test("a plain POST is openapi-fetch's own, with the key added", async () => {
   expect(response.status).toBe(200);
 });
 
-test("the key, the organization and the project are sent as the API wants them", async () => {
+test("the key, the organization and the project are sent in the headers that the API expects", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test", organization: "org-1", project: "proj_1" });
   await cancelUpload(client, "upload_abc123");
@@ -58,7 +58,7 @@ test.for([
   expect(server.requests[1]?.headers.authorization).toBe("Bearer sk-function");
 });
 
-describe("a key of the caller's own takes the place of the API key", () => {
+describe("an authorization or api-key header replaces the API key", () => {
   test.for([{ authorization: "Bearer gateway" }, { "api-key": "azure" }])("%j", async (headers) => {
     await using server = await serve(json(200, cancelledUpload));
     await cancelUpload(createClient({ baseUrl: server.url, headers }), "upload_abc123");
@@ -71,7 +71,7 @@ describe("a key of the caller's own takes the place of the API key", () => {
   });
 });
 
-test("headers may be given in each form, and a call's null takes away what the client has", async () => {
+test("headers may be given in every form, and null in a call removes the client's header", async () => {
   await using server = await serve(json(200, cancelledUpload));
   for (const headers of [{ "x-form": "1" }, new Headers({ "x-form": "1" }), [["x-form", "1"]] as [string, string][]]) {
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test", headers });
@@ -115,7 +115,7 @@ describe("a key that no header can carry is a TypeError that doesn't show it", (
     expect(server.requests).toHaveLength(0);
   });
 
-  test("nor does a header that holds one", () => {
+  test("nor does a header that holds one show it", () => {
     expect(() => createClient({ headers: { authorization: "Bearer sk-secret\n\n." } })).toThrow(TypeError);
     expect(() => createClient({ headers: { authorization: "Bearer sk-secret\n\n." } })).not.toThrow(/secret/);
   });
@@ -135,13 +135,13 @@ test.for([
   expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(/^baseUrl must be an http\(s\) URL/);
 });
 
-test("the client doesn't show the key", () => {
+test("inspecting the client doesn't show the key", () => {
   const client = createClient({ apiKey: "sk-secret" });
   expect(inspect(client, { depth: null, showHidden: true })).not.toContain("sk-secret");
 });
 
 test.for([false, true])(
-  "a request is as the client's options say, whether a middleware looks at it (%j) or not",
+  "a request is as the client's options say, with a middleware (%j) or without",
   async (isObserved) => {
     const sent: Request[] = [];
     const client = createClient({
@@ -176,7 +176,7 @@ test.for([false, true])(
   },
 );
 
-test("a Request of the caller's own is made of every request", async () => {
+test("with a custom Request, every request is one", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const made = vi.fn();
   class OwnRequest extends Request {
@@ -196,13 +196,13 @@ test("a Request of the caller's own is made of every request", async () => {
 test.for<[string, Pick<ClientOptions, "credentials" | "mode">]>([
   ["bogus", { credentials: JSON.parse('"bogus"') }],
   ["navigate", { mode: "navigate" }],
-])("an option that no Request can have is a TypeError that names it: %s", ([value, options]) => {
+])("an option that no Request accepts is a TypeError that names it: %s", ([value, options]) => {
   const create = () => createClient({ apiKey: "sk-test", ...options });
   expect(create).toThrow(TypeError);
   expect(create).toThrow(value);
 });
 
-describe("whitespace around a key is ignored, since a key file ends in a newline", () => {
+describe("whitespace around a key is ignored, since a key file often ends in a newline", () => {
   test.for<[string, ClientOptions]>([
     ["given", { apiKey: "sk-test\n" }],
     ["given by a function", { apiKey: async () => "\ufeff sk-test \r\n" }],
@@ -223,7 +223,7 @@ describe("whitespace around a key is ignored, since a key file ends in a newline
   });
 });
 
-describe("a bad setting is called by the name that it was given under", () => {
+describe("the error about a bad setting names the option or the variable that it came from", () => {
   test.for([
     ["OPENAI_API_KEY", "sk-sécret"],
     ["OPENAI_BASE_URL", "127.0.0.1:4801"],
@@ -271,7 +271,7 @@ describe("a copy of the client is a client", () => {
 });
 
 test.for([[undefined], [null], [{}], [createOpenapiClient()]])(
-  "what is no client of ours is a TypeError",
+  "a client that createClient() didn't make is a TypeError",
   async ([client]) => {
     await using server = await serve(json(200, cancelledUpload));
     const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, "upload_abc123"]));
@@ -296,15 +296,15 @@ test("a middleware never sees the key, neither before nor after the request is s
   expect(server.requests[0]?.headers).toMatchObject({ authorization: "Bearer sk-test", "x-trace": "1" });
 });
 
-describe("a fetch of the caller's own may answer with a Response of another make", () => {
+describe("a custom fetch may answer with something that only resembles a Response", () => {
   const body = JSON.stringify(cancelledUpload);
   const headers = new Headers({ "x-request-id": "req_1" });
   test.for<[string, object]>([
     [
-      "with a stream of Node's, as node-fetch 2 does",
+      "with a Node stream as its body, like that of node-fetch 2",
       { ok: true, status: 200, headers, body: Readable.from([body]), text: async () => body },
     ],
-    ["with text() alone, as tests make them", { ok: true, status: 200, text: async () => body }],
+    ["with only text(), as in many tests", { ok: true, status: 200, text: async () => body }],
   ])("%s", async ([, response]) => {
     const fetch = vi.fn(async () => response);
     const client: Client = Reflect.apply(createClient, undefined, [{ apiKey: "sk-test", fetch }]);
@@ -314,7 +314,7 @@ describe("a fetch of the caller's own may answer with a Response of another make
     expect(fetch).toHaveBeenCalledTimes(2);
   });
 
-  test("that refuses", async () => {
+  test("if it is an error", async () => {
     const response = { ok: false, status: 404, text: async () => '{"error":{"message":"No such Upload"}}' };
     const client: Client = Reflect.apply(createClient, undefined, [{ apiKey: "sk-test", fetch: async () => response }]);
     expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({

@@ -29,7 +29,7 @@ test("every error is a ClientError and an Error, and a TimeoutError is a Connect
   expect(TimeoutError.prototype).toBeInstanceOf(ConnectionError);
 });
 
-test("in a log an ApiError says what helps, on one line but for its stack, and not the whole answer", async () => {
+test("in a log, an ApiError says what helps on one line above its stack, without the whole answer", async () => {
   const error = { message: "No such\nUpload\u001b[2J", type: "invalid_request_error", param: "upload_id", code: null };
   await using server = await serve(
     json(404, { error, more: "more" }, { "x-request-id": "req_1", "set-cookie": "a=b" }),
@@ -47,7 +47,7 @@ test("in a log an ApiError says what helps, on one line but for its stack, and n
   expect(rejected).toHaveProperty("headers", expect.any(Headers));
 });
 
-test("where an earlier attempt got no answer, the refusal of a later one says what that may mean", async () => {
+test("if an earlier attempt got no answer, the error of a later one says so", async () => {
   const refusal = documentedErrors.find(({ name }) => name === "already_cancelled")?.error;
   await using server = await serve(inTurn((request) => request.socket.destroy(), json(400, { error: refusal })));
   const client = createClient({ baseUrl: server.url, apiKey: key });
@@ -58,15 +58,15 @@ test("where an earlier attempt got no answer, the refusal of a later one says wh
   );
 });
 
-describe("the key never shows, where the server repeats it", () => {
+describe("the key never shows, even if the server repeats it", () => {
   const echo = { error: { message: `No key ${key}`, type: key, param: key, code: key }, [`${key}`]: [{ key }] };
   const headers = { "x-request-id": key, "x-echo": `Bearer ${key}`, location: `https://localhost/?key=${key}` };
 
   test.for([
     ["as an error", json(401, { ...echo, [key]: undefined }, headers)],
-    ["as an error that is no JSON", (_request, response) => response.writeHead(401, headers).end(`<p>${key}</p>`)],
+    ["as an error that isn't JSON", (_request, response) => response.writeHead(401, headers).end(`<p>${key}</p>`)],
     ["as a success", json(200, { ...echo, [key]: undefined }, headers)],
-    ["as a success that is no JSON", (_request, response) => response.writeHead(200, headers).end(`<p>${key}</p>`)],
+    ["as a success that isn't JSON", (_request, response) => response.writeHead(200, headers).end(`<p>${key}</p>`)],
     ["as a redirect", json(307, {}, headers)],
   ] satisfies [string, Parameters<typeof serve>[0]][])("%s", async ([, answer]) => {
     await using server = await serve(answer);
@@ -88,7 +88,7 @@ describe("the key never shows, where the server repeats it", () => {
     }
   });
 
-  test("or the fetch of the caller's own does", async () => {
+  test("or if a custom fetch repeats it", async () => {
     const client = createClient({
       apiKey: key,
       maxRetries: 0,
@@ -103,7 +103,7 @@ describe("the key never shows, where the server repeats it", () => {
 });
 
 test.for<[string, unknown]>([
-  ["a text", `bad ${key}`],
+  ["a string", `bad ${key}`],
   ["an object", { message: "bad", key }],
   ["an error with a cause", new Error("bad", { cause: new Error(key) })],
   ["several errors", new AggregateError([new Error(key)])],
@@ -112,20 +112,23 @@ test.for<[string, unknown]>([
     Object.assign(new Error("bad"), { request: new Request("http://a", { headers: { key } }) }),
   ],
   ["an error deep down", [1, 2, 3, 4, 5, 6, 7].reduce((cause) => new Error("bad", { cause }), new Error(key))],
-  ["an error of a Request's url", Object.assign(new Error("bad"), { request: new Request(`http://a/?${key}`) })],
+  [
+    "an error with the key in the URL of its request",
+    Object.assign(new Error("bad"), { request: new Request(`http://a/?${key}`) }),
+  ],
   ["a Map and a Set", [new Map([[key, 1]]), new Map([[1, { key }]]), new Set([key])]],
   ["a property's name", { [key]: 1 }],
-  ["more than anybody can look at", { all: Array.from({ length: 1_001 }, () => ({})), key }],
+  ["more objects than are searched", { all: Array.from({ length: 1_001 }, () => ({})), key }],
   [
     "an error with the Headers of another library",
     Object.assign(new Error("bad"), { headers: new new Window().Headers({ key }) }),
   ],
   ["an error with a form", Object.assign(new Error("bad"), { form: new URLSearchParams({ key }) })],
-  ["an error with a boxed text", Object.assign(new Error("bad"), { text: Object(key) })],
+  ["an error with a boxed string", Object.assign(new Error("bad"), { text: Object(key) })],
   ["an error that prints itself", Object.assign(new Error("bad"), { [inspect.custom]: () => key })],
   ["an error whose code is the key", Object.assign(new Error("bad"), { code: key })],
   ["an error with its configuration", Object.assign(new Error("bad"), { config: { headers: { authorization: key } } })],
-])("a fetch of the caller's own that throws %s with the key shows it in nothing", async ([, thrown]) => {
+])("a custom fetch that throws %s with the key never shows the key", async ([, thrown]) => {
   const fetch = () => Promise.reject(thrown);
   const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ConnectionError);
@@ -139,18 +142,18 @@ for (const one of crowd) one.push(...crowd);
 
 test.for<[string, unknown]>([
   ["is its own cause", ownCause],
-  ["is of many parts that know each other", crowd],
-  ["has a message that is no text", { message: Object.create(null) }],
+  ["has many parts that refer to each other", crowd],
+  ["has a message that isn't a string", { message: Object.create(null) }],
   ["has no prototype", Object.create(null)],
-  ["is nothing", null],
-])("a fetch of the caller's own that throws what %s is a ConnectionError all the same", async ([, thrown]) => {
+  ["is null", null],
+])("a custom fetch that throws something that %s still causes a ConnectionError", async ([, thrown]) => {
   const fetch = () => Promise.reject(thrown);
   const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ConnectionError);
   expect(inspect(error, { depth: null })).toContain("Cancelling upload_abc123 failed: no answer, ");
 });
 
-test("the key that was sent never shows, where an earlier attempt's key comes when its time is up", async () => {
+test("the key that was sent never shows, even if an earlier attempt gets its key after its time-out", async () => {
   const tries = new EventEmitter();
   await using server = await serve(async ({ headers: { authorization } }, response) => {
     tries.emit("second");
@@ -163,7 +166,7 @@ test("the key that was sent never shows, where an earlier attempt's key comes wh
   expect(String(error)).toContain("failed: 401 Bearer *** (attempts: 1)");
 });
 
-test("a key that the message would cut in two is hidden whole, and one that names a property is too", async () => {
+test("a key is hidden completely, even if the message is cut within it or if it is the name of a property", async () => {
   for (const body of ["x".repeat(290) + key, JSON.stringify({ [key]: "bad", detail: `no ${key}` })]) {
     await using server = await serve((_request, response) => response.writeHead(400).end(body));
     const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
@@ -171,14 +174,14 @@ test("a key that the message would cut in two is hidden whole, and one that name
   }
 });
 
-test("a message of the API that doesn't end is cut", async () => {
+test("a very long message of the API is cut", async () => {
   await using server = await serve(json(400, { error: { message: "m".repeat(500_000) } }));
   const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
   expect(String(error).length).toBeLessThan(400);
 });
 
 test.for(["123456", ":null,", '\\"error', "a\\nb'c"])(
-  "the key %j does no harm to the JSON that it is found in",
+  "hiding the key %j doesn't break the JSON around it",
   async (apiKey) => {
     const body = { error: { message: `No key ${apiKey}`, type: "t", param: null, code: null }, time: 9_123_456_789 };
     await using server = await serve(json(401, body));
@@ -190,7 +193,7 @@ test.for(["123456", ":null,", '\\"error', "a\\nb'c"])(
   },
 );
 
-test("a short key doesn't hide the words that it is part of", async () => {
+test("a short key doesn't hide words that contain it", async () => {
   const error = {
     message: "The API key is wrong",
     type: "invalid_request_error",
@@ -203,7 +206,7 @@ test("a short key doesn't hide the words that it is part of", async () => {
 });
 
 test.for([200, 400])(
-  "JSON that is nested deeper than the stack is a failure like others, with status %d",
+  "JSON that is nested too deep for the stack is an error like any other, with status %d",
   async (status) => {
     await using server = await serve((_request, response) =>
       response.writeHead(status).end("[".repeat(250_000) + "]".repeat(250_000)),
@@ -214,7 +217,7 @@ test.for([200, 400])(
   },
 );
 
-test("the cause of a ConnectionError is a copy of name, message, code and cause, and runs no more of the original", async () => {
+test("the cause of a ConnectionError is a copy of name, message, code and cause, made without calling the original's getters", async () => {
   const getter = vi.fn();
   const inner = Object.assign(new Error(`refused ${key}`), { code: "ECONNREFUSED" });
   const thrown = Object.defineProperty(new TypeError("fetch failed", { cause: inner }), "other", { get: getter });
@@ -236,7 +239,7 @@ describe("the key never shows", () => {
         : "",
     ].join("\n");
 
-  test("if a body is cut at 1 MiB in the midst of it", async () => {
+  test("if a body is cut at 1 MiB, in the middle of the key", async () => {
     await using server = await serve((_request, response) => {
       const start = "x".repeat(1024 * 1024 - 10) + key;
       response.writeHead(400).write(start, () => response.end("x".repeat(100_000)));
@@ -269,7 +272,7 @@ describe("the key never shows", () => {
     if (JSON.stringify(headers).includes("second")) expect(shown).not.toContain("second-value");
   });
 
-  test("nor a key that only an earlier attempt sent", async () => {
+  test("if only an earlier attempt sent it", async () => {
     const keys = ["sk-first-key", "sk-second-key"];
     await using server = await serve(
       inTurn(json(500, {}, { "retry-after-ms": "0" }), json(401, { error: { message: "no sk-first-key" } })),

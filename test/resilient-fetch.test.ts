@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 test.for(["DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_HAS_EXPIRED", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"])(
-  "a certificate that is not trusted is not tried again: %s",
+  "an untrusted certificate is not retried: %s",
   async (code) => {
     const fetch = vi.fn(async () => {
       throw new TypeError("fetch failed", { cause: Object.assign(new Error("no"), { code }) });
@@ -39,7 +39,7 @@ test.for(["DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_HAS_EXPIRED", "UNABLE_TO_VERIFY_L
   },
 );
 
-describe("what may pass is tried again", () => {
+describe("a failure that may be temporary is retried", () => {
   test.for([408, 409, 429, 500, 502, 503, 504, 520, 599])("%d", async (status) => {
     await using server = await serve(inTurn(json(status, {}, soon), success));
     expect(await cancelUpload(clientOf(server), "upload_abc123")).toEqual(cancelledUpload);
@@ -88,7 +88,7 @@ describe("what may pass is tried again", () => {
   });
 });
 
-describe("in the end it rejects, and says how often it tried", () => {
+describe("after the last retry it rejects, and says how many attempts were sent", () => {
   test.for([0, 1, 4])("an error status, maxRetries %d", async (maxRetries) => {
     await using server = await serve(json(500, {}, soon));
     const client = clientOf(server, { maxRetries: 7 });
@@ -124,7 +124,7 @@ describe("in the end it rejects, and says how often it tried", () => {
     expect(String(error)).toBe("TimeoutError: Cancelling upload_abc123 failed: no answer within 100 ms (attempts: 1)");
   });
 
-  test("nobody listens", async () => {
+  test("no server listens", async () => {
     const server = await serve(success);
     await server[Symbol.asyncDispose]();
     const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
@@ -132,7 +132,7 @@ describe("in the end it rejects, and says how often it tried", () => {
   });
 });
 
-test("timeout: 0 is no limit", async () => {
+test("timeout: 0 means no limit", async () => {
   const setTimeout = vi.spyOn(globalThis, "setTimeout");
   const client = createClient({ apiKey: "sk-test", timeout: 0, fetch: async () => Response.json(cancelledUpload) });
   await cancelUpload(client, "upload_abc123");
@@ -199,7 +199,7 @@ describe("other errors reject at once", () => {
 });
 
 describe("x-should-retry is obeyed", () => {
-  test("true, where the status would not be tried again", async () => {
+  test("true, on a status that is not retried otherwise", async () => {
     await using server = await serve(inTurn(json(400, {}, { ...soon, "x-should-retry": "true" }), success));
     await cancelUpload(clientOf(server), "upload_abc123");
     expect(server.requests).toHaveLength(2);
@@ -211,15 +211,15 @@ describe("x-should-retry is obeyed", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("false, where the status would be tried again", async () => {
+  test("false, on a status that is retried otherwise", async () => {
     await using server = await serve(json(503, {}, { "x-should-retry": "false" }));
     await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(server.requests).toHaveLength(1);
   });
 });
 
-describe("the wait before another try", () => {
-  /** The waits, in ms, between attempts that are all answered in this way. */
+describe("the wait before a retry", () => {
+  /** The waits between attempts, in ms, if every answer has these headers. */
   async function waits(headers: HeadersInit, maxRetries: number): Promise<number[]> {
     vi.useFakeTimers({ now: Date.parse("2026-01-01T00:00:00Z") });
     const sent: number[] = [];
@@ -275,7 +275,7 @@ describe("the wait before another try", () => {
       ["retry-after", "1"],
       ["retry-after", "5"],
     ],
-  ])("is the usual one where the server says %j", async (headers) => {
+  ])("is the usual one if the server sends %j", async (headers) => {
     const [wait] = await waits(headers, 1);
     expect(wait).toBeGreaterThanOrEqual(374);
     expect(wait).toBeLessThanOrEqual(500);
@@ -286,7 +286,7 @@ describe("the wait before another try", () => {
     [{ "retry-after-ms": "60001" }, 60_001],
     [{ "retry-after": "Thu, 01 Jan 2026 01:00:00 GMT" }, 3_600_000],
     [{ "retry-after": "999999999999999" }, 999_999_999_999_999_000],
-  ])("is the caller's to decide on past 60 s: %j", async ([headers, retryAfter]) => {
+  ])("of more than 60 s is left to the caller: %j", async ([headers, retryAfter]) => {
     vi.useFakeTimers({ now: Date.parse("2026-01-01T00:00:00Z") });
     const fetch = vi.fn(async () => new Response("{}", { status: 429, headers }));
     const error = await rejection(cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123"));
@@ -296,7 +296,7 @@ describe("the wait before another try", () => {
   });
 });
 
-test("what was never sent doesn't count as unanswered", async () => {
+test("an attempt that was never sent doesn't count as unanswered", async () => {
   await using server = await serve(json(404, {}));
   const keys = [new Promise<string>(() => {}), "sk-test"];
   const client = clientOf(server, { apiKey: () => keys.shift() ?? "", timeout: 100 });
@@ -304,7 +304,7 @@ test("what was never sent doesn't count as unanswered", async () => {
   expect(String(error)).toMatch(/404 \{\} \(attempts: 1\)$/);
 });
 
-test("the response of a plain POST is one to the platform too", async () => {
+test("the response of a plain POST is a real Response", async () => {
   await using server = await serve(success);
   const { response } = await post(clientOf(server));
   expect(Reflect.getOwnPropertyDescriptor(Response.prototype, "status")?.get?.call(response)).toBe(200);
@@ -322,7 +322,7 @@ describe("a redirect is refused, and nothing follows it", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test("also where a plain POST asks to follow it", async () => {
+  test("even if a plain POST asks to follow it", async () => {
     await using other = await serve(success);
     await using server = await serve(json(307, {}, { location: other.url }));
     const params = { path: { upload_id: "upload_abc123" } };
@@ -331,7 +331,7 @@ describe("a redirect is refused, and nothing follows it", () => {
     expect(other.requests).toHaveLength(0);
   });
 
-  test("also where a fetch of the caller's own has followed it", async () => {
+  test("even if a custom fetch has followed it", async () => {
     await using other = await serve(success);
     await using server = await serve(json(307, {}, { location: other.url }));
     const client = clientOf(server, { fetch: (request) => fetch(request, { redirect: "follow" }) });
@@ -353,7 +353,7 @@ describe("no more than 1 MiB is read", () => {
     expect(error).toMatchObject({ name: "ApiError", status: 400, attempts: 1 });
   });
 
-  test("of what gzip blows up", async () => {
+  test("of a body that is small until gzip is decoded", async () => {
     await using server = await serve((_request, response) => {
       response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(50 * 1024 * 1024, " ")));
     });
@@ -361,7 +361,7 @@ describe("no more than 1 MiB is read", () => {
     expect(String(error)).toContain("a body over 1 MiB");
   });
 
-  test("of a stream: what is over 1 MiB is left in it, and it is cancelled", async () => {
+  test("of a stream: the rest is not read, and the stream is cancelled", async () => {
     let read = 0;
     const cancelled = vi.fn();
     const pull = (stream: ReadableStreamDefaultController) => {
@@ -425,13 +425,13 @@ describe("a middleware is given the response as if it had not been read yet", ()
   });
 });
 
-describe("a call ends in the same way, whether a middleware looks at it or not, where the answer is", () => {
+describe("with a middleware or without, a call ends in the same way if the answer is", () => {
   const raw = (head: string, body = JSON.stringify(cancelledUpload)) => {
     return ({ socket }: { socket: Socket }) => void socket.end(`HTTP/1.1 ${head}\r\nconnection: close\r\n\r\n${body}`);
   };
   test.concurrent.for<[string, RequestListener, unknown]>([
     ["a cancelled Upload", success, cancelledUpload],
-    ["that with a reason that no Response can have", raw("200 ✓ \x01 OK"), cancelledUpload],
+    ["a cancelled Upload with a status text that no Response can have", raw("200 ✓ \x01 OK"), cancelledUpload],
     ["a refusal", json(404, {}), { name: "ApiError", status: 404, attempts: 1 }],
     ["an error, tried again", json(500, {}, soon), { name: "ApiError", status: 500, attempts: 3 }],
     ["an error with content-length: 0", raw("403 No\r\ncontent-length: 0", ""), { name: "ApiError", body: "" }],
@@ -441,16 +441,20 @@ describe("a call ends in the same way, whether a middleware looks at it or not, 
       json(307, {}, { location: "/elsewhere" }),
       { name: "InvalidResponseError", status: 307, attempts: 1 },
     ],
-    ["a status of no HTTP", raw("999 Odd"), { name: "InvalidResponseError", status: 999, attempts: 1 }],
+    ["a status that HTTP doesn't have", raw("999 Odd"), { name: "InvalidResponseError", status: 999, attempts: 1 }],
     ["a success that doesn't end", endless(200), { name: "InvalidResponseError", attempts: 1 }],
     ["an error that doesn't end", endless(400), { name: "ApiError", status: 400, attempts: 1 }],
     [
-      "a wait with spaces",
+      "a Retry-After followed by spaces",
       raw("429 No\r\nretry-after: 90 \t", ""),
       { name: "ApiError", retryAfter: 90_000, attempts: 1 },
     ],
-    ["no retry, with spaces", raw("503 No\r\nx-should-retry: false \t", ""), { name: "ApiError", attempts: 1 }],
-    ["lost", (request) => request.socket.destroy(), { name: "ConnectionError", attempts: 3 }],
+    [
+      "x-should-retry: false, followed by spaces",
+      raw("503 No\r\nx-should-retry: false \t", ""),
+      { name: "ApiError", attempts: 1 },
+    ],
+    ["a connection lost", (request) => request.socket.destroy(), { name: "ConnectionError", attempts: 3 }],
   ])("%s", async ([, answer, expected], { expect }) => {
     await using server = await serve(answer);
     const observed = clientOf(server);
@@ -470,13 +474,13 @@ test("a redirect is refused before its body is read, and has none", async () => 
   expect(error).toMatchObject({ name: "InvalidResponseError", status: 307, body: "", attempts: 1 });
 });
 
-test("a Response of the caller's own fetch is left as it is", async () => {
+test("the Response of a custom fetch is not modified", async () => {
   const response = Object.freeze(Response.json(cancelledUpload));
   const client = createClient({ apiKey: "sk-test", fetch: async () => response });
   expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
 });
 
-test("an answer that comes when the time is up counts as none", async () => {
+test("an answer after the time-out doesn't count", async () => {
   const tries = new EventEmitter();
   const late = Response.json(cancelledUpload);
   const fetch = vi.fn(async () => {
@@ -490,7 +494,7 @@ test("an answer that comes when the time is up counts as none", async () => {
   expect(String(error)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
 });
 
-test("after an abort nothing more is read, also where the caller's own fetch goes on", async () => {
+test("after an abort nothing more is read, even if a custom fetch goes on", async () => {
   const controller = new AbortController();
   const cancel = vi.fn();
   const pull = async (stream: ReadableStreamDefaultController) => {
@@ -505,7 +509,7 @@ test("after an abort nothing more is read, also where the caller's own fetch goe
 });
 
 describe("a body is read whole", () => {
-  test("of many chunks, with a letter that lies across two", async () => {
+  test("in many chunks, with a letter that is split between two", async () => {
     const upload = { id: "upload_abc123", status: "cancelled", filename: "ä".repeat(40_000) };
     const all = Buffer.from(JSON.stringify(upload));
     await using server = await serve((_request, response) => {
@@ -524,9 +528,9 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
   });
 
   test.for<[string, () => Promise<string>]>([
-    ["and never comes", () => new Promise<string>(() => {})],
-    ["and comes all the same", async () => "sk-test"],
-  ])("while the key is awaited %s", async ([, key]) => {
+    ["which never comes", () => new Promise<string>(() => {})],
+    ["which comes nevertheless", async () => "sk-test"],
+  ])("while the key is awaited, %s", async ([, key]) => {
     await using server = await serve(success);
     const controller = new AbortController();
     const apiKey = () => {
@@ -551,14 +555,14 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
-  test.for([null, 0, "", false])("also where the reason is %j", async (reason) => {
+  test.for([null, 0, "", false])("even if the reason is %j", async (reason) => {
     const controller = new AbortController();
     await using server = await serve(() => controller.abort(reason));
     const { signal } = controller;
     expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", { signal }))).toBe(reason);
   });
 
-  test.for([null, 0, "", false])("also if it is the client's signal, and its reason is %j", async (reason) => {
+  test.for([null, 0, "", false])("even if it is the client's signal, and the reason is %j", async (reason) => {
     const controller = new AbortController();
     await using server = await serve(() => controller.abort(reason));
     const client = clientOf(server, { signal: controller.signal });
@@ -566,14 +570,14 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(await rejection(cancelUpload(client, "upload_abc123"))).toBe(reason);
   });
 
-  test("but a plain POST, which can't reject with a falsy reason, says which it was", async () => {
+  test("but a plain POST, which can't reject with a falsy reason, rejects with an error that names it", async () => {
     const controller = new AbortController();
     await using server = await serve(() => controller.abort(null));
     const error = await rejection(post(clientOf(server, { signal: controller.signal })));
     expect(String(error)).toMatch(/^Error: POST http.*cancel stopped, for no other reason than null$/);
   });
 
-  test("while a middleware is at work", async () => {
+  test("while a middleware runs", async () => {
     await using server = await serve(success);
     const controller = new AbortController();
     const client = clientOf(server);
@@ -587,7 +591,7 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(server.requests).toHaveLength(0);
   });
 
-  test("while waiting to try again", async () => {
+  test("while it waits for a retry", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const controller = new AbortController();
     const fetch = vi.fn(async () => new Response("{}", { status: 500 }));
@@ -610,7 +614,7 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(await rejection(clientOf(server).POST("/uploads/{upload_id}/cancel", { params, signal }))).toBe("enough");
   });
 
-  test("even where the reason is an error of a call's own", async () => {
+  test("even if the reason is the error of another call", async () => {
     await using server = await serve((request) => request.socket.destroy());
     const reason = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
     const signal = AbortSignal.abort(reason);
@@ -630,7 +634,7 @@ test("10,000 calls on one signal leave no listener on it, and cause no warning",
   expect(warned).not.toHaveBeenCalled();
 });
 
-test("a process that made one call ends at once", async () => {
+test("a process exits at once after a call", async () => {
   await using server = await serve(success);
   const script = `
     import { cancelUpload, createClient } from "./dist/index.js";
@@ -665,7 +669,7 @@ describe("an option that makes no sense is a TypeError, and nothing is sent", ()
   });
 });
 
-test("a dispatcher given as requestInitExt is the one that is used", async () => {
+test("a dispatcher in requestInitExt is used", async () => {
   const dispatched = vi.fn(() => {
     throw new Error("dispatched");
   });

@@ -5,7 +5,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("a held pace sleeps once for what is left, also if the clock stands still while the timers are faked", async () => {
+test("a pace that is held sleeps once for the rest of the wait, even if only the timers are faked and the clock stands still", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const pace = new Pace();
   pace.hold(60_000);
@@ -15,7 +15,7 @@ test("a held pace sleeps once for what is left, also if the clock stands still w
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("a pace that is held longer meanwhile waits on", async () => {
+test("a pace that is held for longer while it waits goes on waiting", async () => {
   vi.useFakeTimers();
   const pace = new Pace();
   const isReady = vi.fn();
