@@ -1,15 +1,26 @@
 import { getEventListeners } from "node:events";
 import type { RequestListener } from "node:http";
-import { describe, expect, test, vi } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   ApiError,
   type CancelUploadResult,
   type CancelUploadsOptions,
+  type Client,
   cancelUploads,
   createClient,
 } from "../src/index.js";
 import { rejection } from "./support/rejection.js";
 import { json, type Server, serve } from "./support/server.js";
+import { fakeWaits } from "./support/waits.js";
+
+/** How long to look for what comes soon, but on a busy machine not at once. */
+const PATIENCE = { timeout: 10_000 };
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = [];
@@ -56,14 +67,20 @@ test("gives one result for each id: the Upload, or the error", async () => {
   );
 });
 
-test("gives each result as soon as it is there, not in the order of the ids", async () => {
-  await using server = await serve((request, response) => {
+test("gives each result as it ends, not in the order of the ids", async () => {
+  let othersEnded = () => {};
+  const others = new Promise<void>((resolve) => {
+    othersEnded = resolve;
+  });
+  await using server = await serve(async (request, response) => {
     const id = idOf(request);
-    if (id === "upload_slow") setTimeout(() => json(200, { id, status: "cancelled" })(request, response), 100);
-    else json(200, { id, status: "cancelled" })(request, response);
+    if (id === "upload_slow") await others;
+    json(200, { id, status: "cancelled" })(request, response);
   });
   const order: string[] = [];
-  for await (const { uploadId } of cancelUploads(clientOf(server), ["upload_slow", ...ids(5)])) order.push(uploadId);
+  for await (const { uploadId } of cancelUploads(clientOf(server), ["upload_slow", ...ids(5)])) {
+    if (order.push(uploadId) === 5) othersEnded();
+  }
   expect(order).toHaveLength(6);
   expect(order.at(-1)).toBe("upload_slow");
 });
@@ -84,7 +101,13 @@ test.for([
   expect(results.map(({ uploadId }) => uploadId).sort()).toEqual(ids(20).sort());
 });
 
-test.for([1, 3, 20])("has %d in flight, and no more", async (concurrency) => {
+test.for([
+  [8, {}],
+  [8, { concurrency: undefined }],
+  [1, { concurrency: 1 }],
+  [3, { concurrency: 3 }],
+  [20, { concurrency: 20 }],
+] as const)("has %d in flight, and no more, with %j", async ([concurrency, options]) => {
   const waiting: (() => void)[] = [];
   let most = 0;
   await using server = await serve((request, response) => {
@@ -93,7 +116,7 @@ test.for([1, 3, 20])("has %d in flight, and no more", async (concurrency) => {
     // If there were room for one more request, it would arrive before these are answered.
     if (waiting.length >= concurrency) setImmediate(() => waiting.splice(0).forEach((answer) => void answer()));
   });
-  for await (const { error } of cancelUploads(clientOf(server), ids(60), { concurrency }))
+  for await (const { error } of cancelUploads(clientOf(server), ids(concurrency * 3), options))
     expect(error).toBeUndefined();
   expect(most).toBe(concurrency);
 });
@@ -110,8 +133,8 @@ test("pulls an id only when a slot is free, and a result that isn't read keeps i
   const results = cancelUploads(clientOf(server), source, { concurrency: 4 });
   expect(drawn).toBe(0);
   await results.next();
-  await vi.waitUntil(() => server.requests.length === 5);
-  await fetch(server.url); // a round trip: a sixth request would have arrived by now
+  await vi.waitUntil(() => server.requests.length === 5, PATIENCE);
+  await fetch(server.url); // a round trip: what was to be sent after the five would be there now
   expect(drawn).toBe(5);
   await results.return();
 });
@@ -197,21 +220,18 @@ describe("if the loop is left", () => {
     ],
   ];
   for (const [way, leave] of ways) {
-    test.for(sources)(
-      `${way}, every id that was pulled from %s is sent, and the source is closed`,
-      async ([, open]) => {
-        await using server = await api();
-        const drawn: string[] = [];
-        const ended = vi.fn();
-        await leave(cancelUploads(clientOf(server), open(drawn, ended), { concurrency: 2 }));
-        expect(ended).toHaveBeenCalledTimes(1);
-        const count = drawn.length;
-        await vi.waitUntil(() => server.requests.length === count);
-        await fetch(server.url); // a round trip: any other request would have arrived by now
-        expect(drawn).toHaveLength(count);
-        expect(server.requests.slice(0, count).map(idOf).sort()).toEqual(drawn.sort());
-      },
-    );
+    test.for(sources)(`${way}, every id that was drawn from %s is sent, and the source is closed`, async ([, open]) => {
+      await using server = await api();
+      const drawn: string[] = [];
+      const ended = vi.fn();
+      await leave(cancelUploads(clientOf(server), open(drawn, ended), { concurrency: 2 }));
+      expect(ended).toHaveBeenCalledTimes(1);
+      const count = drawn.length;
+      await vi.waitUntil(() => server.requests.length === count, PATIENCE);
+      await fetch(server.url); // a round trip: what else was sent would be there now
+      expect(drawn).toHaveLength(count);
+      expect(server.requests.slice(0, count).map(idOf).sort()).toEqual(drawn.sort());
+    });
   }
 
   /** Yields one id, and then never another. */
@@ -245,25 +265,33 @@ describe("if the loop is left", () => {
     expect(String(await rejection(read()))).toBe("Error: can't close");
   });
 
-  test("nothing is retried", async () => {
-    await using server = await serve((request, response) => {
+  test("nothing is tried again, and no timer is left", async () => {
+    const waits = fakeWaits();
+    const sent: string[] = [];
+    const fetch = async (request: Request) => {
       const id = idOf(request);
-      if (id === "upload_1") return json(503, {}, { "retry-after-ms": "200" })(request, response);
-      return setTimeout(() => json(200, { id, status: "cancelled" })(request, response), 50);
-    });
-    for await (const _ of cancelUploads(clientOf(server), ["upload_1", "upload_2"])) break;
-    // A timer that was set earlier, for a retry, would have fired by then.
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    expect(server.requests).toHaveLength(2);
+      sent.push(id);
+      if (id === "upload_1") return Response.json({}, { status: 503, headers: { "retry-after": "30" } });
+      while (waits() === 0) await turn(); // until the other waits to be tried again
+      return Response.json({ id, status: "cancelled" });
+    };
+    const client = createClient({ apiKey: "sk-test", timeout: 0, fetch });
+    for await (const { uploadId } of cancelUploads(client, ["upload_1", "upload_2"])) {
+      expect(uploadId).toBe("upload_2");
+      break;
+    }
+    expect(waits()).toBe(0);
+    await turn();
+    expect(sent).toEqual(["upload_1", "upload_2"]);
   });
 });
 
 describe("a run that can't succeed", () => {
-  /** Its results, and the error that it threw in the end. */
-  async function outcome(server: Server, uploadIds: string[], options: CancelUploadsOptions = {}) {
+  /** What came of it, until it threw. */
+  async function outcome(client: Client, uploadIds: string[], options: CancelUploadsOptions = {}) {
     const results: CancelUploadResult[] = [];
     const collect = async () => {
-      for await (const result of cancelUploads(clientOf(server), uploadIds, options)) results.push(result);
+      for await (const result of cancelUploads(client, uploadIds, options)) results.push(result);
     };
     return { results, error: await collect().catch((error: unknown) => error) };
   }
@@ -275,7 +303,7 @@ describe("a run that can't succeed", () => {
     ["the API is unavailable for more than a minute", 503, {}, { "retry-after": "61" }],
   ])("stops at once if %s, reports what was sent, and throws why", async ([, status, body, headers]) => {
     await using server = await serve(json(status, body, headers));
-    const { results, error } = await outcome(server, ids(1_000), { concurrency: 4 });
+    const { results, error } = await outcome(clientOf(server), ids(1_000), { concurrency: 4 });
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({ status });
     expect(server.requests.length).toBeLessThanOrEqual(4);
@@ -295,7 +323,7 @@ describe("a run that can't succeed", () => {
         ? json(200, { id: "upload_10", status: "cancelled" })(request, response)
         : answer(request, response),
     );
-    const { results, error } = await outcome(server, ids(1_000), { concurrency: 1, maxRetries: 0 });
+    const { results, error } = await outcome(clientOf(server), ids(1_000), { concurrency: 1, maxRetries: 0 });
     expect(results).toHaveLength(31);
     expect(error).toBe(results.at(-1)?.error);
   });
@@ -304,17 +332,21 @@ describe("a run that can't succeed", () => {
     await using server = await serve((request, response) =>
       json(idOf(request).endsWith("1") ? 400 : 404, {})(request, response),
     );
-    const { results, error } = await outcome(server, ids(500));
+    const { results, error } = await outcome(clientOf(server), ids(500));
     expect(error).toBeUndefined();
     expect(results).toHaveLength(500);
   });
 
-  test("an Upload that waits for a retry is reported with the error of its last attempt", async () => {
-    await using server = await serve((request, response) => {
-      if (idOf(request) === "upload_0") return json(503, {}, { "retry-after": "30" })(request, response);
-      return setTimeout(() => json(401, {})(request, response), 50);
-    });
-    const { results, error } = await outcome(server, ids(100), { concurrency: 2 });
+  test("what waits to be tried again is given up, with the error of its last attempt", async () => {
+    const waits = fakeWaits();
+    const fetch = async (request: Request) => {
+      if (idOf(request) === "upload_0") return Response.json({}, { status: 503, headers: { "retry-after": "30" } });
+      while (waits() === 0) await turn(); // until the other waits to be tried again
+      return Response.json({}, { status: 401 });
+    };
+    const client = createClient({ apiKey: "sk-test", timeout: 0, fetch });
+    const { results, error } = await outcome(client, ids(100), { concurrency: 2 });
+    expect(waits()).toBe(0);
     expect(error).toMatchObject({ status: 401 });
     expect(results.map((result) => [result.uploadId, result.error])).toEqual([
       ["upload_1", expect.objectContaining({ status: 401 })],
@@ -334,15 +366,12 @@ describe("a run that can't succeed", () => {
   });
 });
 
-test("while it waits because of a 429, it pulls no id", async () => {
-  await using server = await serve((request, response) => {
-    const { length } = server.requests;
-    json(
-      length === 1 ? 429 : 200,
-      { id: idOf(request), status: "cancelled" },
-      { "retry-after-ms": "300" },
-    )(request, response);
-  });
+test("while the API asks to wait no id is drawn, also if no call is tried again", async () => {
+  vi.useFakeTimers();
+  const fetch = async (request: Request) => {
+    if (drawn.length === 1) return Response.json({}, { status: 429, headers: { "retry-after": "30" } });
+    return Response.json({ id: idOf(request), status: "cancelled" });
+  };
   const drawn: string[] = [];
   const source = (function* () {
     for (const id of ids(10)) {
@@ -350,10 +379,14 @@ test("while it waits because of a 429, it pulls no id", async () => {
       yield id;
     }
   })();
-  const results = cancelUploads(clientOf(server), source, { concurrency: 1, maxRetries: 0 });
+  const client = createClient({ apiKey: "sk-test", fetch });
+  const results = cancelUploads(client, source, { concurrency: 1, maxRetries: 0 });
   await results.next();
+  const others = all(results);
+  await vi.advanceTimersByTimeAsync(29_999);
   expect(drawn).toHaveLength(1);
-  expect(await all(results)).toHaveLength(9);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(await others).toHaveLength(9);
 });
 
 test("an abort loses no id: each one that was pulled is in a result", async () => {
@@ -450,6 +483,56 @@ test("an abort ends it at once, even if the source waits for an id that never co
   expect(await rejection(next)).toBe("enough");
 });
 
+describe("an abort during the wait for a 429 ends it at once, and no timer is left", () => {
+  test.for<[string, CancelUploadsOptions, string[]]>([
+    ["of calls that are tried again", { concurrency: 2 }, ids(2)],
+    ["of ids that are not drawn yet", { concurrency: 1, maxRetries: 0 }, []],
+  ])("%s", async ([, options, aborted]) => {
+    const waits = fakeWaits();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const fetch = vi.fn(async () => Response.json({}, { status: 429, headers: { "retry-after": "30" } }));
+    const client = createClient({ apiKey: "sk-test", timeout: 0, fetch });
+    const given: unknown[] = [];
+    const collect = async () => {
+      for await (const { error } of cancelUploads(client, ids(100), { ...options, signal })) given.push(error);
+    };
+    const rejected = rejection(collect());
+    const expected = options.concurrency ?? 0;
+    while (waits() < expected) await turn();
+    expect(fetch).toHaveBeenCalledTimes(expected);
+    controller.abort("enough");
+    expect(await rejected).toBe("enough");
+    expect(given.filter((error) => !(error instanceof ApiError))).toEqual(
+      aborted.map((uploadId) => new Error(`Cancelling ${uploadId} was aborted`, { cause: "enough" })),
+    );
+    expect(fetch).toHaveBeenCalledTimes(expected);
+    expect(waits()).toBe(0);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+});
+
+test("with a signal that has aborted nothing is drawn, and the first result is its reason", async () => {
+  const fetch = vi.fn();
+  const draw = vi.fn(() => ids(3).values());
+  const client = createClient({ apiKey: "sk-test", fetch });
+  const results = cancelUploads(client, { [Symbol.iterator]: draw }, { signal: AbortSignal.abort("enough") });
+  expect(await rejection(results.next())).toBe("enough");
+  expect(draw).not.toHaveBeenCalled();
+  expect(fetch).not.toHaveBeenCalled();
+});
+
+test("headers, timeout and maxRetries hold for each cancel, over the client's own", async () => {
+  await using server = await serve(() => {});
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", headers: { "x-team": "client" }, timeout: 0 });
+  const options = { headers: { "x-team": "run" }, timeout: 100, maxRetries: 0 };
+  for await (const { error } of cancelUploads(client, ids(2), options)) {
+    expect(error).toMatchObject({ name: "TimeoutError", attempts: 1 });
+    expect(error?.message).toContain("no answer within 100 ms");
+  }
+  expect(server.requests.map(({ headers }) => headers["x-team"])).toEqual(["run", "run"]);
+});
+
 describe("an option that makes no sense is a TypeError, and nothing is sent", () => {
   test.for<Record<string, unknown>>([
     { concurrency: 0 },
@@ -467,18 +550,7 @@ describe("an option that makes no sense is a TypeError, and nothing is sent", ()
   });
 });
 
-test("without retries, a 429 still makes the other calls wait", async () => {
-  const times: number[] = [];
-  await using server = await serve((request, response) => {
-    times.push(performance.now());
-    const status = times.length === 1 ? 429 : 200;
-    json(status, { id: idOf(request), status: "cancelled" }, { "retry-after-ms": "200" })(request, response);
-  });
-  await all(cancelUploads(clientOf(server), ids(3), { concurrency: 1, maxRetries: 0 }));
-  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(190);
-});
-
-test("when one call is rate-limited, all of them back off", async () => {
+test("where the API says 429 with a wait, all wait, instead of each finding out for itself", async () => {
   const started = performance.now();
   let refused = 0;
   const early: number[] = [];

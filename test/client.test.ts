@@ -1,11 +1,15 @@
 import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import createOpenapiClient from "openapi-fetch";
-import { describe, expect, inject, test, vi } from "vitest";
+import { afterEach, describe, expect, inject, test, vi } from "vitest";
 import { type Client, type ClientOptions, cancelUpload, createClient } from "../src/index.js";
 import { cancelledUpload } from "./support/contract.js";
 import { rejection } from "./support/rejection.js";
 import { json, serve } from "./support/server.js";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 test("a plain POST is openapi-fetch's own, with the key added", async () => {
   const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
@@ -35,7 +39,6 @@ test("options that are not given come from the environment", async () => {
   vi.stubEnv("OPENAI_ORG_ID", "org-environment");
   vi.stubEnv("OPENAI_PROJECT_ID", "proj_environment");
   const client = createClient();
-  vi.unstubAllEnvs();
   await cancelUpload(client, "upload_abc123");
   expect(server.requests[0]?.headers).toMatchObject({
     authorization: "Bearer sk-environment",
@@ -217,7 +220,6 @@ describe("whitespace around a key is ignored, since a key file often ends in a n
     await using server = await serve(json(200, cancelledUpload));
     vi.stubEnv("OPENAI_API_KEY", "sk-test\n");
     const client = createClient({ baseUrl: server.url });
-    vi.unstubAllEnvs();
     await cancelUpload(client, "upload_abc123");
     expect(server.requests[0]?.headers.authorization).toBe("Bearer sk-test");
   });
@@ -231,11 +233,7 @@ describe("the error about a bad setting names the option or the variable that it
     ["OPENAI_PROJECT_ID", "proj 1"],
   ] as const)("%s", ([name, value]) => {
     vi.stubEnv(name, value);
-    try {
-      expect(() => createClient()).toThrow(`${name} must be `);
-    } finally {
-      vi.unstubAllEnvs();
-    }
+    expect(() => createClient()).toThrow(`${name} must be `);
   });
 
   test.for(["apiKey", "organization", "project"])("%s", (name) => {

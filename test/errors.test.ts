@@ -3,7 +3,7 @@ import type { RequestListener } from "node:http";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Window } from "happy-dom";
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   ApiError,
   type CancelUploadOptions,
@@ -19,6 +19,10 @@ import { rejection } from "./support/rejection.js";
 import { inTurn, json, serve } from "./support/server.js";
 
 const key = "sk-secret-0123456789";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test("every error is a ClientError and an Error, and a TimeoutError is a ConnectionError", () => {
   for (const error of [ApiError, ConnectionError, InvalidResponseError, TimeoutError]) {
@@ -153,17 +157,19 @@ test.for<[string, unknown]>([
   expect(inspect(error, { depth: null })).toContain("Cancelling upload_abc123 failed: no answer, ");
 });
 
-test("the key that was sent never shows, even if an earlier attempt gets its key after its time-out", async () => {
+test("the key that was sent never shows, where an earlier attempt's key comes when its time is up", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const tries = new EventEmitter();
-  await using server = await serve(async ({ headers: { authorization } }, response) => {
+  const fetch = async ({ headers }: Request) => {
     tries.emit("second");
     await setImmediate();
-    response.writeHead(401).end(authorization);
-  });
+    return new Response(headers.get("authorization"), { status: 401 });
+  };
   const apiKey = vi.fn(async () => key).mockImplementationOnce(() => once(tries, "second").then(() => "sk-old"));
-  const client = createClient({ baseUrl: server.url, apiKey, timeout: 500 });
-  const error = await rejection(cancelUpload(client, "upload_abc123"));
-  expect(String(error)).toContain("failed: 401 Bearer *** (attempts: 1)");
+  const rejected = rejection(cancelUpload(createClient({ apiKey, fetch, timeout: 500 }), "upload_abc123"));
+  await vi.advanceTimersByTimeAsync(500); // the time-out
+  await vi.advanceTimersByTimeAsync(500); // the wait
+  expect(String(await rejected)).toContain("failed: 401 Bearer *** (attempts: 1)");
 });
 
 test("a key is hidden completely, even if the message is cut within it or if it is the name of a property", async () => {
@@ -283,15 +289,15 @@ describe("the key never shows", () => {
 });
 
 describe("the stack of an error names the line that called cancelUpload()", () => {
-  test.for<[string, RequestListener]>([
+  test.for<[string, RequestListener, timeout?: number]>([
     ["ApiError", json(404, {})],
     ["InvalidResponseError", json(200, {})],
     ["InvalidResponseError", json(307, {}, { location: "/" })],
     ["ConnectionError", (request) => request.socket.destroy()],
-    ["TimeoutError", () => {}],
-  ])("%s", async ([name, answer]) => {
+    ["TimeoutError", () => {}, 100],
+  ])("%s", async ([name, answer, timeout]) => {
     await using server = await serve(answer);
-    const client = createClient({ baseUrl: server.url, apiKey: key, maxRetries: 0, timeout: 200 });
+    const client = createClient({ baseUrl: server.url, apiKey: key, maxRetries: 0, timeout });
     async function theCaller(options: CancelUploadOptions) {
       return await cancelUpload(client, "upload_abc123", options);
     }

@@ -10,6 +10,7 @@ import { endless, lost, stalled } from "./support/misbehaviour.js";
 import { rejection } from "./support/rejection.js";
 import { run } from "./support/run.js";
 import { inTurn, json, type Server, serve } from "./support/server.js";
+import { fakeWaits } from "./support/waits.js";
 
 const success = json(200, cancelledUpload);
 const soon = { "retry-after-ms": "0" };
@@ -23,8 +24,8 @@ function post(client: ReturnType<typeof createClient>) {
 }
 
 afterEach(() => {
-  vi.useRealTimers();
   vi.restoreAllMocks();
+  vi.useRealTimers();
 });
 
 test.for(["DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_HAS_EXPIRED", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"])(
@@ -159,19 +160,19 @@ test("the time-out is 30 s and there are two retries, unless the client or the c
 
 describe("a call that fails leaves neither a listener nor a timer", () => {
   const { signal } = new AbortController();
-  test.for<[string, RequestListener]>([
-    ["ApiError", json(404, {})],
-    ["InvalidResponseError", json(200, {})],
-    ["ConnectionError", (request) => request.socket.destroy()],
-    ["TimeoutError", () => {}],
-  ])("%s", async ([name, answer]) => {
+  test.for<[string, RequestListener, timeout: number]>([
+    ["ApiError", json(404, {}), 29_999],
+    ["InvalidResponseError", json(200, {}), 29_999],
+    ["ConnectionError", (request) => request.socket.destroy(), 29_999],
+    ["TimeoutError", () => {}, 99],
+  ])("%s", async ([name, answer, timeout]) => {
     const setTimer = vi.spyOn(globalThis, "setTimeout");
     const clearTimer = vi.spyOn(globalThis, "clearTimeout");
     await using server = await serve(answer);
-    const client = clientOf(server, { maxRetries: 0, timeout: 300 });
+    const client = clientOf(server, { maxRetries: 0, timeout });
     expect(await rejection(cancelUpload(client, "upload_abc123", { signal }))).toMatchObject({ name });
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
-    const ours = setTimer.mock.results[setTimer.mock.calls.findIndex(([, ms]) => ms === 300)]?.value;
+    const ours = setTimer.mock.results[setTimer.mock.calls.findIndex(([, ms]) => ms === timeout)]?.value;
     expect(ours).toBeDefined();
     expect(clearTimer.mock.calls).toContainEqual([ours]);
   });
@@ -296,12 +297,14 @@ describe("the wait before a retry", () => {
   });
 });
 
-test("an attempt that was never sent doesn't count as unanswered", async () => {
-  await using server = await serve(json(404, {}));
+test("what was never sent doesn't count as unanswered", async () => {
+  vi.useFakeTimers();
   const keys = [new Promise<string>(() => {}), "sk-test"];
-  const client = clientOf(server, { apiKey: () => keys.shift() ?? "", timeout: 100 });
-  const error = await rejection(cancelUpload(client, "upload_abc123"));
-  expect(String(error)).toMatch(/404 \{\} \(attempts: 1\)$/);
+  const fetch = async () => Response.json({}, { status: 404 });
+  const client = createClient({ apiKey: () => keys.shift() ?? "", fetch });
+  const rejected = rejection(cancelUpload(client, "upload_abc123"));
+  await vi.runAllTimersAsync();
+  expect(String(await rejected)).toMatch(/404 \{\} \(attempts: 1\)$/);
 });
 
 test("the response of a plain POST is a real Response", async () => {
@@ -480,18 +483,20 @@ test("the Response of a custom fetch is not modified", async () => {
   expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
 });
 
-test("an answer after the time-out doesn't count", async () => {
+test("an answer that comes when the time is up counts as none", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const tries = new EventEmitter();
   const late = Response.json(cancelledUpload);
   const fetch = vi.fn(async () => {
     tries.emit("second");
-    await vi.waitUntil(() => late.bodyUsed);
+    while (!late.bodyUsed) await setImmediate();
     return Response.json({}, { status: 400 });
   });
   fetch.mockImplementationOnce(() => once(tries, "second").then(() => late));
-  const client = createClient({ apiKey: "sk-test", timeout: 500, fetch });
-  const error = await rejection(cancelUpload(client, "upload_abc123"));
-  expect(String(error)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
+  const rejected = rejection(cancelUpload(createClient({ apiKey: "sk-test", timeout: 500, fetch }), "upload_abc123"));
+  await vi.advanceTimersByTimeAsync(500); // the time-out
+  await vi.advanceTimersByTimeAsync(500); // the wait
+  expect(String(await rejected)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
 });
 
 test("after an abort nothing more is read, even if a custom fetch goes on", async () => {
@@ -505,7 +510,7 @@ test("after an abort nothing more is read, even if a custom fetch goes on", asyn
   const fetch = async () => new Response(new ReadableStream({ pull, cancel }));
   const call = cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123", controller);
   expect(await rejection(call)).toBe(controller.signal.reason);
-  await vi.waitFor(() => expect(cancel).toHaveBeenCalled());
+  await vi.waitFor(() => expect(cancel).toHaveBeenCalled(), { timeout: 10_000 });
 });
 
 describe("a body is read whole", () => {
@@ -591,17 +596,18 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(server.requests).toHaveLength(0);
   });
 
-  test("while it waits for a retry", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  test("while waiting to try again", async () => {
+    const waits = fakeWaits();
     const controller = new AbortController();
-    const fetch = vi.fn(async () => new Response("{}", { status: 500 }));
-    const client = createClient({ apiKey: "sk-test", fetch });
+    const fetch = vi.fn(async () => new Response("{}", { status: 500, headers: { "retry-after": "30" } }));
+    const client = createClient({ apiKey: "sk-test", timeout: 0, fetch });
     const rejected = rejection(cancelUpload(client, "upload_abc123", { signal: controller.signal }));
-    await vi.waitUntil(() => fetch.mock.calls.length === 1 && vi.getTimerCount() === 1);
+    while (waits() === 0) await setImmediate();
     controller.abort("enough");
     expect(await rejected).toBe("enough");
-    expect(vi.getTimerCount()).toBe(0);
+    expect(waits()).toBe(0);
     expect(fetch).toHaveBeenCalledTimes(1);
+    expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
   });
 
   test("by the client's own signal, and by that of a plain POST", async () => {
