@@ -139,6 +139,41 @@ test.for<[string, unknown]>([
   expect(inspect(error, { depth: null, showHidden: true, getters: true })).not.toContain(key);
 });
 
+describe("a ConnectionError says why, as well as what was thrown says it", () => {
+  test.for<[string, unknown, string]>([
+    ["a text", "bad", "bad"],
+    ["a number", 5, "5"],
+    ["an error", new Error("bad"), "bad"],
+    ["an error with a cause", new Error("fetch failed", { cause: new Error("refused") }), "refused"],
+    ["an error whose cause is a text", new Error("fetch failed", { cause: "refused" }), "refused"],
+    ["an error with a code alone", Object.assign(new Error(), { code: "ECONNRESET" }), "ECONNRESET"],
+    ["an error that says nothing", new Error(), "connection lost"],
+    ["nothing", undefined, "connection lost"],
+  ])("%s", async ([, thrown, reason]) => {
+    const fetch = () => Promise.reject(thrown);
+    const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
+    expect(String(error)).toBe(`ConnectionError: Cancelling upload_abc123 failed: no answer, ${reason} (attempts: 1)`);
+    if (thrown === undefined) expect(error).not.toHaveProperty("cause");
+  });
+});
+
+test("of the causes of causes eight are copied, and what has none is given none", async () => {
+  const chain = (causes: number): Error =>
+    new Error(`${causes} more`, causes === 0 ? {} : { cause: chain(causes - 1) });
+  for (const [causes, copied] of [
+    [20, 8],
+    [8, 8],
+    [0, 0],
+  ] as const) {
+    const fetch = () => Promise.reject(chain(causes));
+    const error = await rejection(cancelUpload(createClient({ apiKey: key, fetch, maxRetries: 0 }), "upload_abc123"));
+    let last = Object(error).cause;
+    for (let depth = 0; depth < copied; depth += 1) last = last.cause;
+    expect(last).toMatchObject({ message: `${causes - copied} more` });
+    expect(last).not.toHaveProperty("cause");
+  }
+});
+
 const ownCause = new Error("bad");
 ownCause.cause = ownCause;
 const crowd = Array.from({ length: 40 }, (): object[] => []);
@@ -180,7 +215,20 @@ test("a key is hidden completely, even if the message is cut within it or if it 
   }
 });
 
-test("a very long message of the API is cut", async () => {
+test("a message is cut after 300 characters, not before, and has one space for all that would break its line", async () => {
+  for (const [body, shown] of [
+    ["m".repeat(296), "m".repeat(296)],
+    ["m".repeat(297), `${"m".repeat(296)}…`],
+    [" No such\r\n\tUpload", "No such Upload"],
+    ["", "an empty body"],
+  ]) {
+    await using server = await serve((_request, response) => response.writeHead(400).end(body));
+    const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
+    expect(String(error)).toBe(`ApiError: Cancelling upload_abc123 failed: 400 ${shown} (attempts: 1)`);
+  }
+});
+
+test("a message of the API that doesn't end is cut", async () => {
   await using server = await serve(json(400, { error: { message: "m".repeat(500_000) } }));
   const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
   expect(String(error).length).toBeLessThan(400);
@@ -220,6 +268,8 @@ test.for([200, 400])(
     const client = createClient({ baseUrl: server.url, apiKey: key });
     const error = await rejection(cancelUpload(client, "upload_abc123"));
     expect(error).toBeInstanceOf(status === 200 ? InvalidResponseError : ApiError);
+    expect(String(error)).toContain(`failed: ${status} `);
+    expect(String(error)).toContain('"JSON that is nested too deeply" (attempts: 1)');
   },
 );
 
@@ -278,7 +328,18 @@ describe("the key never shows", () => {
     if (JSON.stringify(headers).includes("second")) expect(shown).not.toContain("second-value");
   });
 
-  test("if only an earlier attempt sent it", async () => {
+  test.for<[HeadersInit & Record<string, string>, string]>([
+    [{ authorization: "Token  ab cd ef" }, "ab cd ef"],
+    [{ authorization: "=ab cd ef" }, "=ab cd ef"],
+    [{ "api-key": "user, c2VjcmV0==" }, "c2VjcmV0=="],
+  ])("in the values of %j, be they of short words or of base64", async ([headers, value]) => {
+    await using server = await serve(json(401, { error: { message: `no ${value}` } }));
+    const client = createClient({ baseUrl: server.url, headers });
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(String(error)).toContain("failed: 401 no *** (attempts: 1)");
+  });
+
+  test("nor a key that only an earlier attempt sent", async () => {
     const keys = ["sk-first-key", "sk-second-key"];
     await using server = await serve(
       inTurn(json(500, {}, { "retry-after-ms": "0" }), json(401, { error: { message: "no sk-first-key" } })),

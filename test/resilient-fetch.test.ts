@@ -123,6 +123,7 @@ describe("after the last retry it rejects, and says how many attempts were sent"
     const client = clientOf(server, { maxRetries: 0 });
     const error = await rejection(cancelUpload(client, "upload_abc123", { timeout: 100 }));
     expect(String(error)).toBe("TimeoutError: Cancelling upload_abc123 failed: no answer within 100 ms (attempts: 1)");
+    expect(error).not.toHaveProperty("cause");
   });
 
   test("no server listens", async () => {
@@ -251,7 +252,7 @@ describe("the wait before a retry", () => {
     [{ "retry-after-ms": "1234" }, 1_234],
     [{ "retry-after-ms": "0" }, 0],
     [{ "retry-after": "7" }, 7_000],
-    [{ "retry-after": "1.5" }, 1_500],
+    [{ "retry-after": "1.25" }, 1_250],
     [{ "retry-after": "60" }, 60_000],
     [{ "retry-after": "Thu, 01 Jan 2026 00:00:20 GMT" }, 20_000],
     [{ "retry-after-ms": "1234", "retry-after": "7" }, 1_234],
@@ -270,6 +271,7 @@ describe("the wait before a retry", () => {
     { "retry-after": "0x10" },
     { "retry-after": "9".repeat(400) },
     { "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" },
+    { "retry-after": "2026-01-01T00:00:20Z" },
     { "retry-after": "Foo, 99 Bar 2026 99:99:99 GMT" },
     { "retry-after-ms": "-5" },
     [
@@ -340,6 +342,21 @@ describe("a redirect is refused, and nothing follows it", () => {
     const client = clientOf(server, { fetch: (request) => fetch(request, { redirect: "follow" }) });
     expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({ name: "InvalidResponseError" });
   });
+});
+
+test("a redirect that a browser hides is called one too", async () => {
+  const hidden = Object.defineProperty(Response.error(), "type", { value: "opaqueredirect" });
+  const client = createClient({ apiKey: "sk-test", fetch: async () => hidden });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(error).toMatchObject({ name: "InvalidResponseError", status: 0, attempts: 1 });
+  expect(String(error)).toContain("failed: 0 redirect refused");
+});
+
+test("a status that HTTP doesn't have is an InvalidResponseError that says so", async () => {
+  const client = createClient({ apiKey: "sk-test", fetch: async () => Response.error() });
+  const error = await rejection(cancelUpload(client, "upload_abc123"));
+  expect(error).toMatchObject({ name: "InvalidResponseError", status: 0, attempts: 1 });
+  expect(String(error)).toContain("failed: 0 is no HTTP status (attempts: 1)");
 });
 
 describe("no more than 1 MiB is read", () => {
@@ -453,11 +470,12 @@ describe("with a middleware or without, a call ends in the same way if the answe
       { name: "ApiError", retryAfter: 90_000, attempts: 1 },
     ],
     [
-      "x-should-retry: false, followed by spaces",
-      raw("503 No\r\nx-should-retry: false \t", ""),
-      { name: "ApiError", attempts: 1 },
+      "a wait until a date, with spaces",
+      raw(`429 No\r\nretry-after: ${new Date(Date.now() + 7_200_000).toUTCString()} \t`, ""),
+      { name: "ApiError", retryAfter: expect.any(Number), attempts: 1 },
     ],
-    ["a connection lost", (request) => request.socket.destroy(), { name: "ConnectionError", attempts: 3 }],
+    ["no retry, with spaces", raw("503 No\r\nx-should-retry: false \t", ""), { name: "ApiError", attempts: 1 }],
+    ["lost", (request) => request.socket.destroy(), { name: "ConnectionError", attempts: 3 }],
   ])("%s", async ([, answer, expected], { expect }) => {
     await using server = await serve(answer);
     const observed = clientOf(server);
@@ -469,10 +487,11 @@ describe("with a middleware or without, a call ends in the same way if the answe
   });
 });
 
-test("a redirect is refused before its body is read, and has none", async () => {
-  await using server = await serve((_request, response) => {
-    response.writeHead(307, { location: "/elsewhere" }).write("<p>");
-  });
+test.for<[string, RequestListener]>([
+  ["that comes", (_request, response) => void response.writeHead(307, { location: "/elsewhere" }).write("<p>")],
+  ["that never comes", (_request, response) => response.writeHead(307, { location: "/elsewhere" }).flushHeaders()],
+])("a redirect is refused before its body is read, and has none: one %s", async ([, answer]) => {
+  await using server = await serve(answer);
   const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
   expect(error).toMatchObject({ name: "InvalidResponseError", status: 307, body: "", attempts: 1 });
 });
@@ -650,6 +669,12 @@ test("a process exits at once after a call", async () => {
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { env });
   expect(Number(stdout)).toBeLessThan(2_000);
+});
+
+test("the most that an option can be is what a timer can keep", async () => {
+  const most = { maxRetries: 2 ** 31 - 1, timeout: 2 ** 31 - 1 };
+  const client = createClient({ apiKey: "sk-test", fetch: async () => Response.json(cancelledUpload), ...most });
+  expect(await cancelUpload(client, "upload_abc123", most)).toEqual(cancelledUpload);
 });
 
 describe("an option that makes no sense is a TypeError, and nothing is sent", () => {
