@@ -28,7 +28,7 @@ export abstract class ClientError extends Error {
   /** How many requests were sent. */
   readonly attempts: number;
 
-  constructor(call: Call, what: string, notes = "", options?: ErrorOptions) {
+  constructor(call: Call, what: string, notes: string, options?: ErrorOptions) {
     const attempts = call.sent.length;
     const hide = hiding(secretsOf(call));
     super(oneLine(hide(`${call.name} failed: ${excerpt(hide(what))} (${notes}attempts: ${attempts})`)), options);
