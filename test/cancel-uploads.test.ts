@@ -299,6 +299,7 @@ describe("a run that can't succeed", () => {
   test.for<[string, number, unknown, Record<string, string>]>([
     ["the key is refused", 401, {}, {}],
     ["the quota is used up", 429, { error: { message: "no quota", code: "insufficient_quota" } }, {}],
+    ["the quota is used up, as the type says", 429, { error: { type: "insufficient_quota" } }, {}],
     ["the API asks for more than a minute", 429, {}, { "retry-after": "61" }],
     ["the API is unavailable for more than a minute", 503, {}, { "retry-after": "61" }],
   ])("stops at once if %s, reports what was sent, and throws why", async ([, status, body, headers]) => {
@@ -313,18 +314,19 @@ describe("a run that can't succeed", () => {
 
   test.for<[string, RequestListener]>([
     ["403", json(403, {})],
+    ["408", json(408, {})],
     ["429", json(429, {})],
     ["500", json(500, {})],
     ["no answer", (request) => request.socket.destroy()],
   ])("stops after 20 failures in a row that are not about the Upload: %s", async ([, answer]) => {
-    await using server = await serve((request, response) =>
-      // A success resets the count.
-      idOf(request) === "upload_10"
-        ? json(200, { id: "upload_10", status: "cancelled" })(request, response)
-        : answer(request, response),
-    );
+    await using server = await serve((request, response) => {
+      // A success starts the count anew, and so does an error that is about the Upload.
+      if (idOf(request) === "upload_10") json(200, { id: "upload_10", status: "cancelled" })(request, response);
+      else if (idOf(request) === "upload_21") json(404, {})(request, response);
+      else answer(request, response);
+    });
     const { results, error } = await outcome(clientOf(server), ids(1_000), { concurrency: 1, maxRetries: 0 });
-    expect(results).toHaveLength(31);
+    expect(results).toHaveLength(42);
     expect(error).toBe(results.at(-1)?.error);
   });
 
@@ -335,6 +337,13 @@ describe("a run that can't succeed", () => {
     const { results, error } = await outcome(clientOf(server), ids(500));
     expect(error).toBeUndefined();
     expect(results).toHaveLength(500);
+  });
+
+  test("ids that can't be sent never stop it either", async () => {
+    await using server = await api();
+    const { results, error } = await outcome(clientOf(server), Array<string>(50).fill(""));
+    expect(error).toBeUndefined();
+    expect(results).toHaveLength(50);
   });
 
   test("what waits to be tried again is given up, with the error of its last attempt", async () => {
@@ -369,7 +378,7 @@ describe("a run that can't succeed", () => {
 test("while the API asks to wait no id is drawn, also if no call is tried again", async () => {
   vi.useFakeTimers();
   const fetch = async (request: Request) => {
-    if (drawn.length === 1) return Response.json({}, { status: 429, headers: { "retry-after": "30" } });
+    if (drawn.length === 1) return Response.json({}, { status: 429, headers: { "retry-after": "60" } });
     return Response.json({ id: idOf(request), status: "cancelled" });
   };
   const drawn: string[] = [];
@@ -383,13 +392,25 @@ test("while the API asks to wait no id is drawn, also if no call is tried again"
   const results = cancelUploads(client, source, { concurrency: 1, maxRetries: 0 });
   await results.next();
   const others = all(results);
-  await vi.advanceTimersByTimeAsync(29_999);
+  await vi.advanceTimersByTimeAsync(59_999);
   expect(drawn).toHaveLength(1);
   await vi.advanceTimersByTimeAsync(10);
   expect(await others).toHaveLength(9);
 });
 
-test("an abort loses no id: each one that was pulled is in a result", async () => {
+test("a wait that is not for a rate limit keeps no other call back", async () => {
+  fakeWaits();
+  const fetch = async (request: Request) => {
+    const id = idOf(request);
+    if (id === "upload_0") return Response.json({}, { status: 503, headers: { "retry-after": "30" } });
+    return Response.json({ id, status: "cancelled" });
+  };
+  const client = createClient({ apiKey: "sk-test", fetch });
+  const results = await all(cancelUploads(client, ids(10), { concurrency: 1, maxRetries: 0 }));
+  expect(results.map(({ error }) => Object(error).status)).toEqual([503, ...Array(9)]);
+});
+
+test("an abort loses no id: each that was drawn is sent, or in a result", async () => {
   const controller = new AbortController();
   await using server = await serve((request, response) => {
     if (server.requests.length === 10) controller.abort("enough");
