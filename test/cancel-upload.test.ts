@@ -88,7 +88,7 @@ test("an answer that isn't JSON is kept whole in the body of the ApiError, and c
 });
 
 describe("an id that would change the path is a TypeError, and nothing is sent", () => {
-  test.for(["", ".", "..", "\ud800", undefined, null, 5, {}, ["upload_abc123"]])("%j", async (uploadId) => {
+  test.for(["", ".", "..", "\ud800", "\ud800a", undefined, null, 5, {}, ["upload_abc123"]])("%j", async (uploadId) => {
     await using server = await serve(json(200, cancelledUpload));
     const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
     const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, uploadId]));
@@ -137,7 +137,15 @@ test("a middleware that reads the body without a clone causes an InvalidResponse
   expect(String(error)).toContain("a body that a middleware has read, without a clone");
 });
 
-test("if a middleware replaces the Response, its Response counts", async () => {
+test("a Response that a middleware gives before anything is sent counts too", async () => {
+  await using server = await serve(cancelling);
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+  client.use({ onRequest: () => Response.json(cancelledUpload) });
+  expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+  expect(server.requests).toHaveLength(0);
+});
+
+test("the Response that a middleware gives in place of the API's is the one that counts", async () => {
   await using server = await serve(cancelling);
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   client.use({ onResponse: ({ request }) => Response.json({ id: request.url.split("/").at(-2), status: "pending" }) });

@@ -373,6 +373,18 @@ describe("the stack of an error names the line that called cancelUpload()", () =
   });
 });
 
+test("an engine that can't cut a stack, as older browsers, has the same errors", async () => {
+  const { captureStackTrace } = Error;
+  await using server = await serve(json(404, {}));
+  try {
+    Reflect.set(Error, "captureStackTrace", undefined);
+    const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
+    expect(error).toBeInstanceOf(ApiError);
+  } finally {
+    Error.captureStackTrace = captureStackTrace;
+  }
+});
+
 test("the name of an error can be set", async () => {
   await using server = await serve(json(404, {}));
   const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));
