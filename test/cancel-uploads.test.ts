@@ -265,6 +265,48 @@ describe("if the loop is left", () => {
     expect(String(await rejection(read()))).toBe("Error: can't close");
   });
 
+  /** Gives one id, and the second when it is told to, or throws then. */
+  function pausing() {
+    let goOn = (_error?: Error) => {};
+    const source = (async function* () {
+      yield "upload_1";
+      await new Promise<void>((resolve, reject) => {
+        goOn = (error) => (error ? reject(error) : resolve());
+      });
+      yield "upload_2";
+    })();
+    return { source, goOn: (error?: Error) => goOn(error) };
+  }
+
+  test("what the source throws instead of an id is thrown", async () => {
+    await using server = await api();
+    const { source, goOn } = pausing();
+    const results = cancelUploads(clientOf(server), source);
+    await results.next();
+    const left = rejection(results.return());
+    goOn(new Error("the list breaks off"));
+    expect(String(await left)).toBe("Error: the list breaks off");
+  });
+
+  test("an id that the source still gives is sent, but not tried again", async () => {
+    const waits = fakeWaits();
+    const sent: string[] = [];
+    const fetch = async (request: Request) => {
+      sent.push(idOf(request));
+      if (sent.length === 2) return Response.json({}, { status: 503, headers: { "retry-after": "30" } });
+      return Response.json({ id: idOf(request), status: "cancelled" });
+    };
+    const { source, goOn } = pausing();
+    const results = cancelUploads(createClient({ apiKey: "sk-test", timeout: 0, fetch }), source);
+    await results.next();
+    const left = results.return();
+    goOn();
+    await left;
+    for (let turns = 0; turns < 50; turns += 1) await turn();
+    expect(sent).toEqual(["upload_1", "upload_2"]);
+    expect(waits()).toBe(0);
+  });
+
   test("nothing is tried again, and no timer is left", async () => {
     const waits = fakeWaits();
     const sent: string[] = [];
@@ -337,6 +379,21 @@ describe("a run that can't succeed", () => {
     const { results, error } = await outcome(clientOf(server), ids(500));
     expect(error).toBeUndefined();
     expect(results).toHaveLength(500);
+  });
+
+  test("waits until its source is closed", async () => {
+    await using server = await serve(json(401, {}));
+    let closed = false;
+    const next = async () => ({ value: "upload_1" });
+    const close = async () => {
+      await turn();
+      closed = true;
+      return { done: true as const, value: undefined };
+    };
+    const source = { [Symbol.asyncIterator]: () => ({ next, return: close }) };
+    const error = await rejection(all(cancelUploads(clientOf(server), source, { concurrency: 1 })));
+    expect(error).toMatchObject({ status: 401 });
+    expect(closed).toBe(true);
   });
 
   test("ids that can't be sent never stop it either", async () => {

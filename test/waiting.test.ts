@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, expect, test, vi } from "vitest";
 import { Pace } from "../src/waiting.js";
 
@@ -27,6 +28,26 @@ test("a pace that is held for longer while it waits goes on waiting", async () =
   expect(isReady).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(200);
   await ready;
+});
+
+test("a pace that is held for less meanwhile still waits for what it was held first", () => {
+  vi.useFakeTimers();
+  const pace = new Pace();
+  pace.hold(2_000);
+  pace.hold(1_000);
+  expect(pace.remaining).toBe(2_000);
+});
+
+test("a wait that has ended leaves no listener on the signal that could have cut it short", async () => {
+  vi.useFakeTimers();
+  const { signal } = new AbortController();
+  const pace = new Pace();
+  pace.hold(1_000);
+  const ready = pace.ready([], signal);
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  await vi.runAllTimersAsync();
+  await ready;
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
 test("a pace that is not held is ready at once", async () => {
