@@ -115,7 +115,7 @@ test("without a key nothing is sent, and the error names OPENAI_API_KEY", async 
   await using server = await serve(json(200, cancelledUpload));
   const cancel = cancelUpload(createClient({ baseUrl: server.url }), "upload_abc123");
   await expect(cancel).rejects.toThrow(TypeError);
-  await expect(cancel).rejects.toThrow("apiKey must be given, or OPENAI_API_KEY set");
+  await expect(cancel).rejects.toThrow("There is no API key: pass apiKey, or set OPENAI_API_KEY");
   expect(server.requests).toHaveLength(0);
 });
 
@@ -124,7 +124,7 @@ test.for([[null], [123], [true], [["sk-test"]]])("%j as a key is a TypeError, an
   expect(() => Reflect.apply(createClient, undefined, [{ apiKey: key }])).toThrow(TypeError);
   const client = Reflect.apply(createClient, undefined, [{ baseUrl: server.url, apiKey: () => key }]);
   const error = await rejection(cancelUpload(client, "upload_abc123"));
-  expect(String(error)).toBe("TypeError: apiKey must be visible ASCII characters");
+  expect(String(error)).toBe("TypeError: apiKey must be visible ASCII characters, without a space");
   expect(server.requests).toHaveLength(0);
 });
 

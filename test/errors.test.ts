@@ -220,7 +220,7 @@ test("a message is cut after 300 characters, not before, and has one space for a
     ["m".repeat(296), "m".repeat(296)],
     ["m".repeat(297), `${"m".repeat(296)}…`],
     [" No such\r\n\tUpload", "No such Upload"],
-    ["", "an empty body"],
+    ["", "(empty body)"],
   ]) {
     await using server = await serve((_request, response) => response.writeHead(400).end(body));
     const error = await rejection(cancelUpload(createClient({ baseUrl: server.url, apiKey: key }), "upload_abc123"));

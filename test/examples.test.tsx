@@ -72,7 +72,7 @@ describe("in a page", () => {
     const client = createClient({ apiKey: "sk-test", keepalive: true, fetch: sent });
     const stopListening = cancelOnPageClose(client, "upload_abc123");
     window.dispatchEvent(new window.Event("pagehide"));
-    await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1));
     expect(sent.mock.calls[0]?.[0]).toMatchObject({ method: "POST", keepalive: true });
     stopListening();
     window.dispatchEvent(new window.Event("pagehide"));
@@ -113,7 +113,7 @@ describe("in a page", () => {
     );
     document.body.append(element);
     await act(async () => element.querySelector("button")?.click());
-    await act(() => vi.waitFor(() => expect(element.textContent).toEqual(shown), { timeout: 10_000 }));
+    await act(() => vi.waitFor(() => expect(element.textContent).toEqual(text)));
     await act(async () => root.unmount());
     queryClient.clear();
   }

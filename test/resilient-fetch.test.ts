@@ -356,7 +356,7 @@ test("a status that HTTP doesn't have is an InvalidResponseError that says so", 
   const client = createClient({ apiKey: "sk-test", fetch: async () => Response.error() });
   const error = await rejection(cancelUpload(client, "upload_abc123"));
   expect(error).toMatchObject({ name: "InvalidResponseError", status: 0, attempts: 1 });
-  expect(String(error)).toContain("failed: 0 is no HTTP status (attempts: 1)");
+  expect(String(error)).toContain("failed: 0 is not an HTTP status (attempts: 1)");
 });
 
 describe("no more than 1 MiB is read", () => {

@@ -12,8 +12,7 @@ const DEV = resolve("scripts/contract/dev.ts");
 const CONTRACT = "openapi/openapi.yaml";
 const UPLOAD = "openapi/upload.yaml";
 const TYPES = "generated/openapi.d.ts";
-/** How long to look for what comes soon, but on a busy machine not at once. */
-const PATIENCE = { timeout: 60_000 };
+const VALID = "✓ openapi/openapi.yaml is valid";
 
 async function freePort(): Promise<string> {
   const server = createServer();
@@ -36,10 +35,12 @@ test("npm run dev keeps the types and the mock at the last valid contract, and s
   let printed = "";
   for (const output of [dev.stdout, dev.stderr]) output.setEncoding("utf8").on("data", (text) => (printed += text));
 
-  /** One save may be seen as two, and be told of twice. */
-  async function says(text: RegExp): Promise<void> {
-    await expect.poll(() => stripVTControlCharacters(said), PATIENCE).toMatch(text);
-    said = "";
+  /** Waits until it has printed this, and returns all that it printed since the last wait. */
+  async function waitFor(text: string): Promise<string> {
+    await expect.poll(() => stripVTControlCharacters(printed), { timeout: 60_000 }).toContain(text);
+    const all = printed;
+    printed = "";
+    return all;
   }
 
   async function callMock(): Promise<unknown> {
@@ -50,36 +51,37 @@ test("npm run dev keeps the types and the mock at the last valid contract, and s
     return response.json();
   }
 
-  await says(new RegExp(`✓ openapi/openapi\\.yaml is sound.* http://127\\.0\\.0\\.1:${port} serves it`));
+  expect(await waitFor(VALID)).toContain(`served at http://127.0.0.1:${port}`);
 
   copy.editContract("filename: training_examples.jsonl", "filename: new.jsonl");
   copy.write(UPLOAD, copy.read(UPLOAD).replace("  expires_at:\n", "  parts:\n    type: integer\n  expires_at:\n"));
-  await expect.poll(() => copy.read(TYPES), PATIENCE).toContain("parts?: number");
-  await expect.poll(served, PATIENCE).toMatchObject({ filename: "new.jsonl" });
+  await waitFor(VALID);
+  expect(copy.read(TYPES)).toContain("parts?: number");
+  expect(await callMock()).toMatchObject({ filename: "new.jsonl" });
 
   const types = copy.read(TYPES);
-  copy.edit("      summary: Cancel upload\n", "      sumary: Cancel upload\n");
-  await says(/is broken.* openapi\/openapi\.yaml:\d+:7 .*sumary/s);
-  const sound = copy.read(CONTRACT);
-  copy.write(CONTRACT, `${sound}\n   no: [yaml`);
-  await says(/is broken.* at openapi\/openapi\.yaml:\d+:\d+/s);
+  copy.editContract("      summary: Cancel upload\n", "      sumary: Cancel upload\n");
+  expect(await waitFor("has errors")).toMatch(/openapi\/openapi\.yaml:\d+:7 .*sumary/);
+  const valid = copy.read(CONTRACT);
+  copy.write(CONTRACT, `${valid}\n   no: [yaml`);
+  expect(await waitFor("has errors")).toMatch(/ at openapi\/openapi\.yaml:\d+:\d+/);
   const index = copy.read("src/index.ts");
   copy.write("src/index.ts", `${index}export const wrong: string = 1;\n`);
-  await says(/src\/index\.ts:/);
+  await waitFor("src/index.ts:");
   copy.write("src/index.ts", index);
-  await says(/✓ Types check/);
+  await waitFor("✓ No type errors");
   expect(copy.read(TYPES)).toBe(types);
   expect(await callMock()).toMatchObject({ filename: "new.jsonl" });
 
   copy.write(UPLOAD, copy.read(UPLOAD).replaceAll("cancelled", "canceled"));
-  copy.write(CONTRACT, sound.replace("sumary", "summary").replaceAll("cancelled", "canceled"));
-  await says(/✗ Types don't check.*src\/cancel-upload\.ts:\d+:\d+/s);
-  await expect.poll(served, PATIENCE).toMatchObject({ status: "canceled" });
+  copy.write(CONTRACT, valid.replace("sumary", "summary").replaceAll("cancelled", "canceled"));
+  expect(await waitFor("✗ Type errors")).toMatch(/src\/cancel-upload\.ts:\d+:\d+/);
+  expect(await callMock()).toMatchObject({ status: "canceled" });
 
   const prism = execFileSync("pgrep", ["-P", String(dev.pid), "-f", "prism"], { encoding: "utf8" });
   process.kill(Number(prism), "SIGKILL");
-  await says(/✗ The mock has died; it starts again.* serves openapi\/openapi\.yaml again/s);
-  expect(await served()).toMatchObject({ status: "canceled" });
+  expect(await waitFor("is served at")).toContain("✗ The mock has exited; starting it again");
+  expect(await callMock()).toMatchObject({ status: "canceled" });
 
   interrupt();
   process.off("exit", interrupt);
