@@ -69,8 +69,7 @@ abstract class ResponseError extends ClientError {
   readonly #body: unknown;
 
   constructor(call: Call, response: Response, body: unknown, what: string = errorIn(body).message ?? asText(body)) {
-    const shown = redact(secretsOf(call), { headers: [...response.headers], body });
-    const headers = new Headers(shown.headers);
+    const headers = new Headers(redact(secretsOf(call), [...response.headers]));
     const requestId = headers.get("x-request-id");
     const unanswered = call.sent.length - call.answers;
     super(
@@ -81,7 +80,7 @@ abstract class ResponseError extends ClientError {
     this.status = response.status;
     this.requestId = requestId;
     this.#headers = headers;
-    this.#body = shown.body;
+    this.#body = redact(secretsOf(call), body);
   }
 
   // Getters, so that a log of the error is not a log of the whole answer.

@@ -147,7 +147,7 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
 
   const refuse = (problem: string) => new InvalidResponseError(call, response, text, problem);
   const { ok, status, headers } = response;
-  if (isRedirect(response)) throw refuse(`redirect refused, to ${headers.get("location")}`);
+  if (isRedirect(response)) throw refuse(`redirect refused, to ${headers.get("location") ?? "an unknown place"}`);
   if (!(status >= 200 && status <= 599)) throw refuse("is not an HTTP status");
   if (!isReadable) throw refuse("with a body that can't be read: your fetch should read that of a clone()");
   if (ok && text === TOO_LONG) throw refuse(`with ${text}`);
