@@ -20,12 +20,12 @@ import {
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
 
-/** Under it a client carries its transport, so that copies of the client, and proxies, have it too. */
+/** The key of a client's transport: a property, so that copies of the client and proxies around it have it too. */
 const transport: unique symbol = Symbol("transport");
 
 /** openapi-fetch's client for the contract's paths, with retries, time-outs and the key. */
 export interface Client extends OpenapiClient<paths> {
-  /** What makes it ours: a client of another make does not compile where this one is wanted. */
+  /** Only `createClient()` sets it, so that a plain openapi-fetch client does not compile here. */
   readonly [transport]: Transport;
 }
 
@@ -52,15 +52,15 @@ export interface ClientOptions
    * `redirect` is `manual`, and whose signal aborts when the time is up. Default: the platform's `fetch`.
    */
   readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
-  /** Headers for each request. An `authorization`, `api-key` or `x-api-key` takes the place of the API key. */
+  /** Headers for each request. An `authorization`, `api-key` or `x-api-key` replaces the API key. */
   readonly headers?: OpenapiClientOptions["headers"] | undefined;
-  /** Gives up every call of the client, which then rejects with the signal's reason. */
+  /** Aborts every call of the client, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What one call may set for itself, over the client's own. */
 export interface CallOptions extends RetryOptions {
-  /** Gives the call up; it then rejects with the signal's reason. */
+  /** Aborts the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Headers for this call, over the client's. */
   readonly headers?: ClientOptions["headers"];
@@ -69,13 +69,13 @@ export interface CallOptions extends RetryOptions {
 /** What sends the requests of a client. */
 interface Transport {
   readonly send: (request: Request | RequestParts, call: Call, options: CallOptions, run?: Run) => Promise<Answer>;
-  /** Those that give a call up. */
+  /** Those that abort a call. */
   readonly signals: (options: CallOptions) => AbortSignal[];
   /** Whether somebody else looks at the requests and responses. */
   readonly isObserved: () => boolean;
 }
 
-/** @throws TypeError if the client is not one of ours. */
+/** @throws TypeError if `createClient()` didn't make the client. */
 export function transportOf(client: Client): Transport {
   const found = client?.[transport];
   check(found !== undefined, "client", "made by createClient()");
@@ -85,7 +85,7 @@ export function transportOf(client: Client): Transport {
 type OrUndefined<Options> = { [Name in keyof Options]: Options[Name] | undefined };
 
 /**
- * An openapi-fetch client of the OpenAI API that adds the key, and tries again what may pass.
+ * An openapi-fetch client of the OpenAI API that adds the key, retries and times out.
  *
  * @throws TypeError if an option can't be used; it never shows the key.
  * @example
@@ -102,7 +102,7 @@ export function createClient(options: ClientOptions = {}): Client {
   };
   checkRetryOptions(options);
   const url = checkUrl(baseUrl);
-  new Request(url, { ...openapiOptions, ...requestInitExt }); // Throws if an option is none of a Request's.
+  new Request(url, { ...openapiOptions, ...requestInitExt }); // Throws if a Request can't have such an option.
 
   /** The request's own and the key, in a copy: a middleware may see the request's, but never the key. */
   const withKey = async (request: Request | RequestParts): Promise<Headers> => {
@@ -118,14 +118,14 @@ export function createClient(options: ClientOptions = {}): Client {
     const isMade = request instanceof Request;
     const input = isMade ? request.clone() : request.url; // A body can be sent only once.
     // The key must not travel: a redirect is never followed, whatever the request says.
-    const own = { headers, signal, redirect: "manual" } as const;
-    const init: RequestInit = Object.assign({}, isMade ? undefined : request.init, requestInitExt, own);
+    const attempt = { headers, signal, redirect: "manual" } as const;
+    const init: RequestInit = Object.assign({}, isMade ? undefined : request.init, requestInitExt, attempt);
     return fetch ? fetch(new Request(input, init)) : globalThis.fetch(input, init);
   };
 
   let isObserved = openapiOptions.Request !== undefined;
-  const signals = (own: CallOptions) => [signal, own.signal].filter((one) => one != null);
-  const send: Transport["send"] = async (request, call, own, run) => {
+  const signals = (options: CallOptions) => [signal, options.signal].filter((one) => one != null);
+  const send: Transport["send"] = async (request, call, callOptions, run) => {
     try {
       return await resilientFetch({
         call,
@@ -133,9 +133,9 @@ export function createClient(options: ClientOptions = {}): Client {
         headers: () => withKey(request),
         fetch: (headers, signal) => fetchOnce(request, headers, signal),
         // A middleware may have given it another signal.
-        signals: request instanceof Request ? [...signals(own), request.signal] : signals(own),
-        maxRetries: own.maxRetries ?? maxRetries,
-        timeout: own.timeout ?? timeout,
+        signals: [...signals(callOptions), ...(request instanceof Request ? [request.signal] : [])],
+        maxRetries: callOptions.maxRetries ?? maxRetries,
+        timeout: callOptions.timeout ?? timeout,
       });
     } catch (reason) {
       // openapi-fetch takes a falsy reason for none.

@@ -4,7 +4,7 @@ import { subscribe } from "./waiting.js";
 export interface Concurrency<Item, Result> {
   /** Must not reject. */
   readonly run: (item: Item) => Promise<Result>;
-  /** How many items are in hand at the most: they run, or their result was not taken yet. */
+  /** How many items may be in hand: they run, or their result was not taken yet. */
   readonly limit: number;
   /** What to wait for before the next item is drawn, if anything; must not reject. */
   readonly ready: () => Promise<void> | undefined;
@@ -15,7 +15,7 @@ export interface Concurrency<Item, Result> {
 }
 
 /**
- * Runs over the items, so many at once, and gives each result as it comes. An item is drawn only when there is room for
+ * Runs over the items, `limit` at once, and gives each result as it comes. An item is drawn only when there is room for
  * it, and an item that was drawn is run.
  *
  * @throws What `items` throws, or the reason of `noMore`; both after the results of what was started.
@@ -50,7 +50,7 @@ export async function* concurrently<Item, Result>(
         }
         const { done, value } = await source.next();
         if (done) isOver = true;
-        else void start(value); // Also where the loop was left meanwhile: it was drawn.
+        else void start(value); // Even if the loop was left meanwhile: it was drawn.
       }
     } catch (error) {
       isOver = true;

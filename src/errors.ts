@@ -107,7 +107,7 @@ export class ApiError extends ResponseError {
     ApiError.prototype.name = "ApiError";
   }
 
-  /** The error as a word for programs, such as `invalid_api_key`; null if the API gave none. */
+  /** A word for programs, such as `invalid_api_key`; null if the API gave none. */
   readonly code: ErrorCode | null;
   /** The kind of error, such as `invalid_request_error`; null if the API gave none. */
   readonly type: string | null;

@@ -1,6 +1,6 @@
 import { stringify } from "./text.js";
 
-/** The headers that carry credentials. Any of them takes the place of the API key, and what it carries is hidden. */
+/** The headers that carry credentials. Any of them replaces the API key, and what it carries is hidden. */
 const CREDENTIAL_HEADERS = ["authorization", "api-key", "x-api-key"];
 
 /** The shortest credential that is hidden, in characters: a shorter one is part of ordinary words. */
@@ -49,7 +49,7 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
       Object.defineProperty(copy, "cause", { value: printable(credentials, cause, depth - 1) });
     }
   } catch {
-    // A stranger's property that can't be read says nothing.
+    // A property that throws when it is read has nothing to say.
   }
   copy.stack = String(copy);
   return copy;

@@ -17,9 +17,9 @@ const JITTER = 0.25;
 export const MAX_RETRY_AFTER = 60_000;
 /** The most that is read of a body, in bytes. */
 const MAX_BODY_SIZE = 1024 * 1024;
-/** In place of a longer one. */
+/** What a longer one is replaced by. */
 const TOO_LONG = "a body over 1 MiB";
-/** The most that an option can be: the longest time that a timer can keep, in ms. */
+/** The longest time that a timer can keep, in ms. */
 const MAX_OPTION = 2 ** 31 - 1;
 /** The statuses below 500 that may pass: request time-out, conflict, too many requests. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
@@ -29,7 +29,7 @@ const UNTRUSTED_CERTIFICATE = /CERT|LEAF_SIGNATURE/;
 /** The statuses whose Response can't even have an empty body. */
 const NULL_BODY_STATUSES: readonly number[] = [204, 205];
 
-/** How long to go on. */
+/** When to stop trying. */
 export interface RetryOptions {
   /** How often to try again after the first attempt. Default: 2. */
   readonly maxRetries?: number | undefined;
@@ -46,9 +46,9 @@ export interface Run {
   readonly ready: (signals: readonly AbortSignal[]) => Promise<void>;
   /** Once it aborts, nothing more is sent: neither a first attempt nor another. What is in flight ends as it would. */
   readonly noMore: AbortSignal;
-  /** Told how each attempt failed, and in how many ms the next one follows; undefined if none does. */
+  /** Called after each attempt that failed; `wait` is in how many ms the next one follows, undefined if none does. */
   readonly failed: (call: Call, failure: Answer | ConnectionError, wait: number | undefined) => void;
-  /** Told what `headers` threw: nothing could be sent, whatever it was about. */
+  /** Called with what `headers` threw: no call can be sent. */
   readonly unable: (error: unknown) => void;
 }
 
@@ -57,7 +57,7 @@ export interface ResilientFetchOptions extends RetryOptions {
   readonly headers: () => Promise<Headers>;
   /** Sends one attempt. */
   readonly fetch: (headers: Headers, signal: AbortSignal) => Promise<Response>;
-  /** Each gives the call up. */
+  /** Each aborts the call. */
   readonly signals: readonly AbortSignal[];
   readonly call: Call;
   readonly run?: Run | undefined;

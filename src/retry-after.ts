@@ -11,7 +11,7 @@ export function retryAfter(headers: Headers): number | null {
   return waits.find((ms) => ms >= 0) ?? null;
 }
 
-/** NaN if it is none. */
+/** NaN if it is not a plain decimal number. */
 function decimal(text: string | null): number {
   return Number(/^\s*(\d{1,15}(\.\d+)?)\s*$/.exec(text ?? "")?.[1]);
 }

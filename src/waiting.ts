@@ -85,7 +85,7 @@ type Subscriber = (reason: unknown) => void;
 /** Who waits for which signal, through one listener: Node 20 takes more than ten of them for a leak, and warns. */
 const subscribers = new WeakMap<AbortSignal, Set<Subscriber>>();
 
-/** @returns What ends the subscription. */
+/** @returns Ends the subscription. */
 export function subscribe(signal: AbortSignal, subscriber: Subscriber): () => void {
   const all = subscribers.get(signal) ?? new Set();
   if (all.size === 0) signal.addEventListener("abort", publish);

@@ -1,10 +1,12 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline";
 import type { WriteStream } from "node:tty";
 
-/** How often it is drawn anew, in ms. */
+/** How often it is redrawn, in ms. */
 const INTERVAL = 100;
 const MAX_BAR_WIDTH = 40;
 const MIN_BAR_WIDTH = 5;
+/** Room for the `^C` that a terminal echoes. */
+const RESERVED_COLUMNS = 3;
 
 /** How far the work is. */
 export interface State {
@@ -36,7 +38,7 @@ export class Progress {
     if (this.#length > 0) return;
     const state = this.#look();
     if (state === undefined) return;
-    const line = lineOf(state, this.#stream.columns - 1);
+    const line = lineOf(state, this.#stream.columns - RESERVED_COLUMNS);
     this.#stream.write(line);
     this.#length = line.length;
   }

@@ -7,13 +7,13 @@ import { hideKey } from "./key.js";
 import { Progress, type State } from "./progress.js";
 
 interface ReportOptions {
-  /** What those that didn't fail are called when they are counted. */
+  /** What a success is called in the summary. */
   readonly success: string;
   /** How many results there will be, if it is known. */
   readonly total: number | undefined;
-  /** How much of the input was read, from 0 to 1, if it is known. */
+  /** How much of the input was read, from 0 to 1, if that is known. */
   readonly share: () => number | undefined;
-  /** For how many ms nothing will be sent. */
+  /** How many ms until a request may be sent. */
   readonly wait: () => number;
   /** JSON objects instead of words. */
   readonly json: boolean;
@@ -27,7 +27,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/CERT|LEAF_SIGNATURE/, "if you trust its certificate authority, set NODE_EXTRA_CA_CERTS to that one's PEM file"],
 ];
 
-/** Says how the work goes: the results on standard output, what is for people on standard error. */
+/** Reports the run: results to standard output, all else to standard error. */
 export class Report {
   readonly #options: ReportOptions;
   readonly #progress: Progress | undefined;
@@ -39,7 +39,7 @@ export class Report {
 
   constructor(options: ReportOptions) {
     this.#options = options;
-    // Where somebody types the IDs, the line is theirs.
+    // If somebody types the IDs, the terminal's last line is theirs.
     const isShown = process.stderr.isTTY && (options.total !== undefined || !process.stdin.isTTY);
     this.#progress = isShown ? new Progress(process.stderr, () => this.#state()) : undefined;
   }
@@ -91,7 +91,7 @@ export class Report {
     this.note(`Stopped, since ${why}: ${messageOf(error)}`);
   }
 
-  /** Something that a person should know. */
+  /** Writes a line for people. */
   note(text: string): void {
     this.#flush();
     this.#progress?.hide();
