@@ -105,14 +105,11 @@ export function createClient(options: ClientOptions = {}): Client {
   new Request(url, { ...openapiOptions, ...requestInitExt }); // Throws if a Request can't have such an option.
 
   /** The request's own and the key, in a copy: a middleware may see the request's, but never the key. */
-  const withKey = async (request: Request | RequestParts): Promise<Headers> => {
+  const withKey = (request: Request | RequestParts): Headers | Promise<Headers> => {
     const headers = new Headers(request.headers);
-    if (!hasCredential(headers)) {
-      const given = typeof key === "function" ? token("apiKey", await key()) : key;
-      if (given === undefined) throw new TypeError("There is no API key: pass apiKey, or set OPENAI_API_KEY");
-      headers.set("authorization", `Bearer ${given}`);
-    }
-    return headers;
+    if (hasCredential(headers)) return headers;
+    if (typeof key !== "function") return authorize(headers, key);
+    return Promise.resolve(key()).then((answer) => authorize(headers, token("apiKey", answer)));
   };
   const fetchOnce = (request: Request | RequestParts, headers: Headers, signal: AbortSignal): Promise<Response> => {
     const isMade = request instanceof Request;
@@ -174,6 +171,12 @@ export function checkHeaders(headers: ClientOptions["headers"] = {}): NonNullabl
   } catch {
     throw new TypeError("headers must be what HTTP can carry");
   }
+}
+
+function authorize(headers: Headers, key: string | undefined): Headers {
+  if (key === undefined) throw new TypeError("There is no API key: pass apiKey, or set OPENAI_API_KEY");
+  headers.set("authorization", `Bearer ${key}`);
+  return headers;
 }
 
 /** What a header can carry, without the whitespace around it: a key file ends in a newline. */

@@ -54,7 +54,7 @@ export interface Run {
 
 export interface ResilientFetchOptions extends RetryOptions {
   /** The headers of the attempt that follows. */
-  readonly headers: () => Promise<Headers>;
+  readonly headers: () => Headers | Promise<Headers>;
   /** Sends one attempt. */
   readonly fetch: (headers: Headers, signal: AbortSignal) => Promise<Response>;
   /** Each aborts the call. */
@@ -123,10 +123,13 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
 
 async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Promise<Answer> {
   const { call, fetch, run } = options;
-  const sent = await options.headers().catch((error: unknown) => {
+  let sent: Headers;
+  try {
+    sent = await options.headers();
+  } catch (error) {
     run?.unable(error);
     throw error;
-  });
+  }
   signal.throwIfAborted();
   run?.noMore.throwIfAborted();
   call.sent.push(sent);
@@ -158,13 +161,13 @@ async function read(response: Response, signal: AbortSignal): Promise<string> {
   // A `fetch` of the caller's own may answer with another kind of stream, or with none.
   if (!response.body?.getReader) return await response.text();
   const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let remaining = isRedirect(response) ? -1 : MAX_BODY_SIZE;
   while (remaining >= 0 && !signal.aborted) {
     const { value: chunk } = await reader.read();
-    if (!chunk) return text + decoder.decode();
-    text += decoder.decode(chunk, { stream: true });
+    // Most bodies are one chunk, which needs no Blob to be put together.
+    if (!chunk) return chunks.length > 1 ? new Blob(chunks).text() : new TextDecoder().decode(chunks[0]);
+    chunks.push(chunk);
     remaining -= chunk.byteLength;
   }
   reader.cancel().catch(() => {}); // How the rest ends doesn't matter.

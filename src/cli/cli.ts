@@ -12,7 +12,6 @@ import { Report } from "./report.js";
 import { Seen } from "./seen.js";
 
 // A run of hours should take little memory. V8 would rather take twice as much than collect what is no longer in use.
-setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--heap-growing-percent=20");
 
 const EXIT_FAILURE = 1;
