@@ -31,8 +31,8 @@ export type UploadIds = (Iterable<string> & object) | AsyncIterable<string>;
  * sent, or it is in a result, unless the source gives it only after the signal aborted.
  *
  * A run that can't succeed stops: at once if the API refuses the key (401), has no quota left or asks for more than a
- * minute, else after 20 failures in a row that are not about the Upload (or two for each call in flight, if that is more). A 404
- * never stops it.
+ * minute, else after 20 failures in a row that are not about the Upload (or two for each call in flight, if that is
+ * more). A 404 never stops it.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
  * @throws TypeError if an argument can't be used; and, after the results of what was sent, the error that stopped the

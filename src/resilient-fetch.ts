@@ -48,8 +48,8 @@ export interface Run {
   readonly noMore: AbortSignal;
   /** Called after each attempt that failed; `wait` is in how many ms the next one follows, undefined if none does. */
   readonly failed: (call: Call, failure: Answer | ConnectionError, wait: number | undefined) => void;
-  /** Called with what `headers` threw: no call can be sent. */
-  readonly unable: (error: unknown) => void;
+  /** Nothing more is sent, for this reason. */
+  readonly stop: (reason: unknown) => void;
 }
 
 export interface ResilientFetchOptions extends RetryOptions {
@@ -127,7 +127,7 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
   try {
     sent = await options.headers();
   } catch (error) {
-    run?.unable(error);
+    run?.stop(error); // No other call can be sent either.
     throw error;
   }
   signal.throwIfAborted();

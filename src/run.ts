@@ -67,10 +67,6 @@ export class SharedRun implements Run {
     else this.#failuresInARow = 0;
   }
 
-  unable(error: unknown): void {
-    this.stop(error);
-  }
-
   #count(error: ClientError): void {
     this.#failuresInARow += 1;
     if (this.#failuresInARow >= Math.max(MAX_FAILURES_IN_A_ROW, MAX_WAVES * this.concurrency)) this.stop(error);

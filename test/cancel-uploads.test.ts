@@ -174,6 +174,20 @@ describe("if the loop is left", () => {
       },
     ],
   ];
+  function asyncSource(pause: () => Promise<void>) {
+    return async function* (drawn: string[], ended: () => void) {
+      try {
+        for (const id of ids(100)) {
+          await pause();
+          drawn.push(id);
+          yield id;
+        }
+      } finally {
+        ended();
+      }
+    };
+  }
+
   const sources: [
     string,
     (drawn: string[], ended: () => void) => (Iterable<string> & object) | AsyncIterable<string>,
@@ -191,33 +205,8 @@ describe("if the loop is left", () => {
         }
       },
     ],
-    [
-      "an async generator",
-      async function* (drawn, ended) {
-        try {
-          for (const id of ids(100)) {
-            drawn.push(id);
-            yield id;
-          }
-        } finally {
-          ended();
-        }
-      },
-    ],
-    [
-      "a slow async generator",
-      async function* (drawn, ended) {
-        try {
-          for (const id of ids(100)) {
-            await new Promise(setImmediate);
-            drawn.push(id);
-            yield id;
-          }
-        } finally {
-          ended();
-        }
-      },
-    ],
+    ["an async generator", asyncSource(async () => {})],
+    ["a slow async generator", asyncSource(() => new Promise<void>((resolve) => setImmediate(resolve)))],
   ];
   for (const [way, leave] of ways) {
     test.for(sources)(`${way}, every id that was drawn from %s is sent, and the source is closed`, async ([, open]) => {
