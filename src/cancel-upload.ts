@@ -38,7 +38,7 @@ export function cancelUpload(
 }
 
 /** As {@link cancelUpload}, for a call that is part of a run. */
-export async function cancel(
+export function cancel(
   client: Client,
   uploadId: string,
   options: CancelUploadOptions | undefined,

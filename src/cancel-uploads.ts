@@ -88,7 +88,7 @@ export async function* cancelInRun(
   yield* concurrently(uploadIds, {
     run: settle,
     limit: concurrency,
-    ready: () => (run.wait > 0 ? run.ready() : undefined),
+    ready: () => run.ready(),
     noMore: run.noMore,
     onEnd: () => {
       for (const unsubscribe of unsubscribes) unsubscribe();

@@ -162,7 +162,8 @@ export function createClient(options: ClientOptions = {}): Client {
  *
  * @throws TypeError which doesn't show them: one may be a key.
  */
-export function checkHeaders(headers: ClientOptions["headers"] = {}): NonNullable<ClientOptions["headers"]> {
+export function checkHeaders(headers: ClientOptions["headers"]): NonNullable<ClientOptions["headers"]> {
+  if (headers === undefined) return {};
   try {
     // They may be the Headers of another library; openapi-fetch knows only the platform's.
     const known = Symbol.iterator in headers ? new Headers([...headers]) : headers;

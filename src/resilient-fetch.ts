@@ -42,8 +42,11 @@ export interface RetryOptions {
 
 /** What a call heeds if it is one of many. */
 export interface Run {
-  /** Resolves when the next attempt may be sent, or nothing more is; rejects as soon as one of the signals aborts. */
-  readonly ready: (signals: readonly AbortSignal[]) => Promise<void>;
+  /**
+   * Resolves when the next attempt may be sent, or nothing more is; rejects as soon as one of the signals aborts.
+   * Undefined if there is nothing to wait for.
+   */
+  readonly ready: (signals: readonly AbortSignal[]) => Promise<void> | undefined;
   /** Once it aborts, nothing more is sent: neither a first attempt nor another. What is in flight ends as it would. */
   readonly noMore: AbortSignal;
   /** Called after each attempt that failed; `wait` is in how many ms the next one follows, undefined if none does. */
@@ -70,11 +73,14 @@ export interface Answer {
 }
 
 /** @throws TypeError if an option makes no sense. */
-export function checkRetryOptions({ maxRetries = 0, timeout = 0 }: RetryOptions): void {
-  for (const [name, value] of Object.entries({ maxRetries, timeout })) {
-    const isCount = Number.isInteger(value) && value >= 0 && value <= MAX_OPTION;
-    check(isCount, name, `a whole number from 0 to ${MAX_OPTION}`);
-  }
+export function checkRetryOptions({ maxRetries, timeout }: RetryOptions): void {
+  checkCount("maxRetries", maxRetries);
+  checkCount("timeout", timeout);
+}
+
+function checkCount(name: string, value = 0): void {
+  const isCount = Number.isInteger(value) && value >= 0 && value <= MAX_OPTION;
+  check(isCount, name, `a whole number from 0 to ${MAX_OPTION}`);
 }
 
 /**
@@ -89,7 +95,8 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
   let outcome: Answer | ConnectionError | undefined;
 
   for (let retries = 0; ; ) {
-    if (run) await run.ready(signals);
+    const wait = run?.ready(signals);
+    if (wait) await wait;
     if (run?.noMore.aborted) break;
 
     const sentBefore = call.sent.length;
@@ -109,11 +116,11 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
 
     // A rate limit is for all calls of a run to wait for, and no failure of this one.
     const isFree = run !== undefined && maxRetries > 0 && "response" in outcome && outcome.response.status === 429;
-    const wait = isFree || retries < maxRetries ? waitAfter(outcome, retries) : undefined;
-    run?.failed(call, outcome, wait);
-    if (wait === undefined) break;
+    const delay = isFree || retries < maxRetries ? waitAfter(outcome, retries) : undefined;
+    run?.failed(call, outcome, delay);
+    if (delay === undefined) break;
     if (!isFree) retries += 1;
-    await sleep(wait, signals, run?.noMore);
+    await sleep(delay, signals, run?.noMore);
   }
 
   if (outcome === undefined) throw run?.noMore.reason;

@@ -38,8 +38,8 @@ export class SharedRun implements Run {
     this.#controller.abort(reason);
   }
 
-  ready(signals: readonly AbortSignal[] = []): Promise<void> {
-    return this.#pace.ready(signals, this.noMore);
+  ready(signals: readonly AbortSignal[] = []): Promise<void> | undefined {
+    return this.wait > 0 ? this.#pace.ready(signals, this.noMore) : undefined;
   }
 
   failed(call: Call, failure: Answer | ConnectionError, wait: number | undefined): void {

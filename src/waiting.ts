@@ -88,8 +88,11 @@ const subscribers = new WeakMap<AbortSignal, Set<Subscriber>>();
 /** @returns Ends the subscription. */
 export function subscribe(signal: AbortSignal, subscriber: Subscriber): () => void {
   const all = subscribers.get(signal) ?? new Set();
-  if (all.size === 0) signal.addEventListener("abort", publish);
-  subscribers.set(signal, all.add(subscriber));
+  if (all.size === 0) {
+    signal.addEventListener("abort", publish);
+    subscribers.set(signal, all);
+  }
+  all.add(subscriber);
   return () => {
     all.delete(subscriber);
     if (all.size === 0) signal.removeEventListener("abort", publish);

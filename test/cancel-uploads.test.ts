@@ -9,9 +9,10 @@ import {
   type Client,
   cancelUploads,
   createClient,
+  TimeoutError,
 } from "../src/index.js";
 import { rejection } from "./support/rejection.js";
-import { json, type Server, serve } from "./support/server.js";
+import { idOf, json, type Server, serve } from "./support/server.js";
 import { fakeWaits } from "./support/waits.js";
 
 /** How long to look for what comes soon, but on a busy machine not at once. */
@@ -26,11 +27,6 @@ async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = [];
   for await (const result of results) collected.push(result);
   return collected;
-}
-
-/** The ID of the Upload that a request is about. */
-function idOf({ url }: { readonly url?: string | undefined }): string {
-  return url?.split("/").at(-2) ?? "";
 }
 
 /** Cancels each Upload, but refuses those with "bad" in their ID. */
@@ -598,6 +594,23 @@ test("headers, timeout and maxRetries hold for each cancel, over the client's ow
     expect(error?.message).toContain("no answer within 100 ms");
   }
   expect(server.requests.map(({ headers }) => headers["x-team"])).toEqual(["run", "run"]);
+});
+
+test("a call whose time is up closes its connection, and none of those that began with it", async () => {
+  let isClosed = false;
+  await using server = await serve((request, response) => {
+    const id = idOf(request);
+    if (id !== "upload_stalled") return json(200, { id, status: "cancelled" })(request, response);
+    return response.on("close", () => {
+      isClosed = true;
+    });
+  });
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", timeout: 200, maxRetries: 0 });
+  const ids = ["upload_1", "upload_stalled", "upload_2", "upload_3"];
+  const results = await all(cancelUploads(client, ids));
+  const failed = results.filter(({ error }) => error);
+  expect(failed).toEqual([{ uploadId: "upload_stalled", error: expect.any(TimeoutError) }]);
+  await vi.waitFor(() => expect(isClosed).toBe(true), PATIENCE);
 });
 
 describe("an option that makes no sense is a TypeError, and nothing is sent", () => {

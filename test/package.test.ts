@@ -13,7 +13,7 @@ test("the package has what its users need, and nothing else", () => {
   expect(files.filter((file) => !file.startsWith("src/")).sort()).toEqual(
     [
       ...["LICENSE", "README.md", "package.json", "openapi/openapi.yaml", "generated/openapi.d.ts"],
-      ...["cli.js", ...modules].map((file) => `dist/${file}`),
+      ...["cli.js", "cli.js.LICENSE.txt", ...modules].map((file) => `dist/${file}`),
     ].sort(),
   );
 });

@@ -1,5 +1,5 @@
 // Bundles src into dist: however many files src has, an import loads one.
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build, transform } from "esbuild";
 import { rollup } from "rollup";
@@ -30,17 +30,25 @@ async function buildTypes(folder: string): Promise<void> {
   for (const file of ["index.d.ts", "index.d.cts"]) await bundle.write({ file: join(folder, file), sourcemap: true });
 }
 
-/** The command, with its dependencies in it, so that they are not installed with the library. */
+/** The command, with its dependencies in it, so that they are not installed with the library. Their licenses go with it. */
 async function buildCli(folder: string): Promise<void> {
   // The CommonJS packages in it call require() for Node's own modules.
   const js = 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);';
-  await build({
+  const { metafile } = await build({
     ...shared,
     entryPoints: ["src/cli/cli.ts"],
     outfile: join(folder, "cli.js"),
     platform: "node",
     banner: { js },
+    metafile: true,
   });
+  const packages = new Set(Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/[^/]+/.exec(file) ?? []));
+  const licenses = [...packages].map(async (name) => {
+    const license = (await readdir(name)).find((file) => /^licen[cs]e/i.test(file));
+    if (license === undefined) throw new Error(`${name} has no license file to put beside dist/cli.js`);
+    return `${name.replace("node_modules/", "")}\n\n${await readFile(join(name, license), "utf8")}`;
+  });
+  await writeFile(join(folder, "cli.js.LICENSE.txt"), (await Promise.all(licenses)).join("\n\n"));
 }
 
 const folder = await mkdtemp("dist-");

@@ -4,15 +4,15 @@ import { cancelInRun } from "../cancel-uploads.js";
 import { type Client, createClient } from "../client.js";
 import { SharedRun } from "../run.js";
 import { excerpt } from "../text.js";
+import { installFetch } from "./fetch.js";
 import { isId, StdinLines } from "./ids.js";
 import { key } from "./key.js";
 import { readOptions, STDIN, usageError } from "./options.js";
-import { enableProxy } from "./proxy.js";
 import { Report } from "./report.js";
 import { Seen } from "./seen.js";
 
 // A run of hours should take little memory. V8 would rather take twice as much than collect what is no longer in use.
-setFlagsFromString("--heap-growing-percent=20");
+setFlagsFromString("--heap-growing-percent=100");
 
 const EXIT_FAILURE = 1;
 /** As a shell has it: 128, and the number of the signal. */
@@ -31,11 +31,13 @@ for (const arg of args) {
 }
 if (args.indexOf(STDIN) !== args.lastIndexOf(STDIN)) usageError(`${STDIN} can be given only once`);
 
-/** What a dry run would have sent last. */
-let planned: Request | undefined;
+/** What a dry run would have sent, by the ID, until it is reported. */
+const planned = new Map<string, Request>();
+await installFetch();
 const client = createClientOrExit();
 
 const stdin = args.includes(STDIN) ? new StdinLines() : undefined;
+const seen = new Seen();
 const run = new SharedRun((error, wait) => report.retry(error, wait));
 const report = new Report({
   success: options.dryRun ? "would be sent" : "cancelled",
@@ -45,8 +47,6 @@ const report = new Report({
   json: options.json ?? false,
   verbose: options.verbose ?? false,
 });
-const warning = options.dryRun ? undefined : enableProxy();
-if (warning) report.note(warning);
 
 /** Why the run stopped, if it didn't stop by itself. */
 const STOPPED = new Error("stopped");
@@ -85,9 +85,13 @@ try {
   const concurrency = options.dryRun ? 1 : options.concurrency;
   const results = cancelInRun(run, client, uploadIds(), { concurrency, signal: giveUp.signal });
   for await (const { uploadId, upload, error } of results) {
-    if (error) await report.failed(uploadId, error);
-    else if (planned) await report.planned(uploadId, planned);
-    else await report.cancelled(uploadId, upload);
+    const request = planned.get(uploadId);
+    planned.delete(uploadId);
+    if (error) report.failed(uploadId, error);
+    else if (request) report.planned(uploadId, request);
+    else report.cancelled(uploadId, upload);
+    const wait = report.ready();
+    if (wait) await wait;
   }
   isWhole = true;
 } catch (error) {
@@ -100,22 +104,34 @@ if (report.failures > 0) process.exitCode ??= EXIT_FAILURE;
 
 /** The IDs that are given, each once. */
 async function* uploadIds(): AsyncGenerator<string, void, undefined> {
-  const seen = new Seen();
-  let isEmpty = true;
   for (const arg of args) {
-    for await (const { text, number } of arg === STDIN && stdin ? stdin : [{ text: arg, number: undefined }]) {
-      if (number !== undefined) isEmpty = false;
-      const where = number === undefined ? "" : `line ${number}: `;
-      if (!isId(text)) {
-        await report.failed(excerpt(text), new TypeError(`not an upload ID: ${JSON.stringify(excerpt(text))}`), number);
-      } else if (seen.add(text)) yield text;
-      else report.note(`${where}${text} was given before, and is sent once`);
+    if (arg !== STDIN) {
+      if (isToSend(arg)) yield arg;
+      continue;
     }
-  }
-  if (stdin && isEmpty) {
+    let isEmpty = true;
+    for await (const lines of stdin ?? []) {
+      for (const { text, number } of lines) {
+        isEmpty = false;
+        if (isToSend(text, number)) yield text;
+      }
+      await report.ready();
+    }
+    if (!isEmpty) continue;
     process.exitCode ??= EXIT_FAILURE;
     report.note("error: there is no upload ID in standard input");
   }
+}
+
+/** Whether it is an ID, for the first time; says so if it isn't. */
+function isToSend(text: string, line?: number): boolean {
+  if (!isId(text)) {
+    report.failed(excerpt(text), new TypeError(`not an upload ID: ${JSON.stringify(excerpt(text))}`), line);
+    return false;
+  }
+  const isNew = seen.add(text);
+  if (!isNew) report.note(`${line === undefined ? "" : `line ${line}: `}${text} was given before, and is sent once`);
+  return isNew;
 }
 
 function createClientOrExit(): Client {
@@ -129,8 +145,9 @@ function createClientOrExit(): Client {
     usageError(`${source} must be an http(s) URL: http:// or https:// is missing at the start of ${shown}`);
   }
   const plan = async (request: Request) => {
-    planned = request;
-    return Response.json({ id: decodeURIComponent(request.url.split("/").at(-2) ?? ""), status: "cancelled" });
+    const id = decodeURIComponent(request.url.split("/").at(-2) ?? "");
+    planned.set(id, request);
+    return Response.json({ id, status: "cancelled" });
   };
   try {
     return createClient({

@@ -16,10 +16,11 @@ export interface Line {
 }
 
 /** The lines of standard input that hold anything but a comment, as they come in. */
-export class StdinLines implements AsyncIterable<Line> {
+export class StdinLines implements AsyncIterable<Iterable<Line>> {
   /** How large it is, in bytes, if it is a file. */
   readonly #size: number | undefined;
   #consumed = 0;
+  #number = 0;
 
   constructor() {
     const stats = fstatSync(process.stdin.fd);
@@ -31,19 +32,23 @@ export class StdinLines implements AsyncIterable<Line> {
     return this.#size && Math.min(1, this.#consumed / this.#size);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Line, void, undefined> {
-    let number = 0;
+  /** Chunk by chunk: to wait for each line would take longer than to look at it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Iterable<Line>, void, undefined> {
     let rest = "";
     for await (const chunk of process.stdin.setEncoding("utf8")) {
       const lines = `${rest}${chunk}`.split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) {
-        number += 1;
-        this.#consumed += line.length + 1;
-        if (isContent(line)) yield { text: line.trim(), number };
-      }
+      yield this.#withContent(lines);
     }
-    if (isContent(rest)) yield { text: rest.trim(), number: number + 1 };
+    yield this.#withContent([rest]);
+  }
+
+  *#withContent(lines: readonly string[]): Generator<Line, void, undefined> {
+    for (const line of lines) {
+      this.#number += 1;
+      this.#consumed += line.length + 1;
+      if (isContent(line)) yield { text: line.trim(), number: this.#number };
+    }
   }
 }
 

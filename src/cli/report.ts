@@ -48,32 +48,35 @@ export class Report {
     return this.#failures;
   }
 
-  async cancelled(uploadId: string, upload: CancelledUpload): Promise<void> {
+  cancelled(uploadId: string, upload: CancelledUpload): void {
     this.#successes += 1;
-    if (this.#options.json) return this.#print(JSON.stringify({ upload_id: uploadId, ok: true, upload }));
+    if (this.#options.json) {
+      this.#print(JSON.stringify({ upload_id: uploadId, ok: true, upload }));
+      return;
+    }
     // What makes it a cancelled Upload was checked; whether the rest is as the contract says was not.
     const filename: unknown = upload.filename;
     const bytes: unknown = upload.bytes;
-    const size = typeof bytes === "number" ? prettyBytes(bytes) : "";
-    return this.#print(words("cancelled", uploadId, typeof filename === "string" ? oneLine(filename) : "", size));
+    const size = typeof bytes === "number" && Number.isFinite(bytes) ? prettyBytes(bytes) : "";
+    this.#print(words("cancelled", uploadId, typeof filename === "string" ? oneLine(filename) : "", size));
   }
 
   /** What would have been sent. */
-  async planned(uploadId: string, { method, url, headers }: Request): Promise<void> {
+  planned(uploadId: string, { method, url, headers }: Request): void {
     this.#successes += 1;
     const shown = { ...Object.fromEntries(headers), authorization: "Bearer ***" };
     const request = { method, url, headers: shown };
-    if (this.#options.json) return this.#print(JSON.stringify({ upload_id: uploadId, ok: true, request }));
-    return this.#print(words(method, url, ...Object.entries(shown).map(([name, value]) => `${name}: ${value}`)));
+    if (this.#options.json) this.#print(JSON.stringify({ upload_id: uploadId, ok: true, request }));
+    else this.#print(words(method, url, ...Object.entries(shown).map(([name, value]) => `${name}: ${value}`)));
   }
 
   /** @param line Which line of standard input it is about, if that holds no ID. */
-  async failed(uploadId: string, error: Error, line?: number): Promise<void> {
+  failed(uploadId: string, error: Error, line?: number): void {
     this.#failures += 1;
     if (this.#options.json) {
       const fields = { ...fieldsOf(error), ...(line !== undefined && { line }) };
-      await this.#print(JSON.stringify({ upload_id: uploadId, ok: false, error: fields }));
-    } else await this.#print(words("failed   ", line === undefined ? uploadId : `line ${line}`, messageOf(error)));
+      this.#print(JSON.stringify({ upload_id: uploadId, ok: false, error: fields }));
+    } else this.#print(words("failed   ", line === undefined ? uploadId : `line ${line}`, messageOf(error)));
     if (this.#options.verbose) this.note(String(error.stack));
   }
 
@@ -108,22 +111,25 @@ export class Report {
     process.stderr.write(`${this.#counts}${isWhole || untried === 0 ? "" : `, ${untried} not tried`}\n`);
   }
 
+  /** What to wait for before more is reported, if what was written has not been read; it may never be. */
+  ready(): Promise<void> | undefined {
+    if (!process.stdout.writableNeedDrain) return undefined;
+    // Resolves also if the reader is gone, which the stream's error event tells.
+    return new Promise((resolve) => process.stdout.write("", () => resolve()));
+  }
+
   /** @param line One of words, or JSON. */
-  async #print(line: string): Promise<void> {
+  #print(line: string): void {
     // The lines of one turn of the event loop are written at once: each write has its price.
     if (this.#lines === "") setImmediate(() => this.#flush());
-    this.#lines += `${hideKey(line)}\n`;
+    this.#lines += `${line}\n`;
     if (process.stdout.isTTY) this.#flush();
-    // Resolves also if the reader is gone, which the stream's error event tells.
-    if (process.stdout.writableNeedDrain) {
-      await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
-    }
   }
 
   #flush(): void {
     if (this.#lines === "") return;
     if (process.stdout.isTTY) this.#progress?.hide();
-    process.stdout.write(this.#lines);
+    process.stdout.write(hideKey(this.#lines));
     this.#lines = "";
     this.#progress?.show();
   }

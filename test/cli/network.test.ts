@@ -10,9 +10,7 @@ import { api, cancelUpload, cli, envFor } from "../support/cli.js";
 import { run } from "../support/run.js";
 import { idOf, json, listen } from "../support/server.js";
 
-const canProxy = process.allowedNodeEnvironmentFlags.has("--use-env-proxy");
-
-/** A proxy that keeps the hosts that it was asked for. Some versions of Node use CONNECT, others send it the request. */
+/** A proxy that keeps the hosts that it was asked for. */
 async function startProxy() {
   const hosts: string[] = [];
   const proxy = createHttpServer((request, response) => {
@@ -38,24 +36,29 @@ async function startProxy() {
   };
 }
 
-test("a proxy from the environment is used if this Node can use one; otherwise a warning says what to do", async () => {
+test("a proxy from the environment is used, but not for a host in NO_PROXY", async () => {
   await using server = await api();
   using proxy = await startProxy();
   const env = { ...envFor(server.url), HTTP_PROXY: proxy.url };
-  const { exitCode, stderr } = await run(process.execPath, [cli, "upload_1"], { env });
-  expect(exitCode).toBe(0);
-  if (canProxy) {
-    expect(proxy.hosts).toEqual([new URL(server.url).host]);
-    expect(stderr).toBe("1 cancelled, 0 failed\n");
-  } else {
-    expect(proxy.hosts).toEqual([]);
-    expect(stderr).toMatch(
-      /^warning: Node [\d.]+ ignores HTTP_PROXY; to send the requests through that proxy, use Node 22\.21 or later\n1 cancelled/,
-    );
-  }
+  const through = await run(process.execPath, [cli, "upload_1"], { env });
+  expect(through).toMatchObject({ exitCode: 0, stderr: "1 cancelled, 0 failed\n" });
+  expect(proxy.hosts).toEqual([new URL(server.url).host]);
   const around = await run(process.execPath, [cli, "upload_2"], { env: { ...env, NO_PROXY: "127.0.0.1" } });
-  expect(around.exitCode).toBe(0);
-  expect(proxy.hosts.length).toBeLessThan(2);
+  expect(around).toMatchObject({ exitCode: 0, stderr: "1 cancelled, 0 failed\n" });
+  expect(proxy.hosts).toHaveLength(1);
+});
+
+test("a proxy that can't be used is refused before anything is sent, without its password", async () => {
+  await using server = await api();
+  for (const proxy of ["user:secret@127.0.0.1:8080", "no URL: secret"]) {
+    const { exitCode, stderr } = await run(process.execPath, [cli, "upload_1"], {
+      env: { ...envFor(server.url), HTTP_PROXY: proxy },
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("error: HTTP_PROXY is not the URL of a proxy, such as http://127.0.0.1:8080");
+    expect(stderr).not.toContain("secret");
+  }
+  expect(server.requests).toHaveLength(0);
 });
 
 test("an untrusted certificate is not retried, and the message says how to trust it", async () => {

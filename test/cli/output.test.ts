@@ -2,7 +2,7 @@ import { describe, expect, inject, test } from "vitest";
 import { api, cancelUpload, cli, envFor, key } from "../support/cli.js";
 import { cancelledUpload } from "../support/contract.js";
 import { run } from "../support/run.js";
-import { inTurn, json, serve } from "../support/server.js";
+import { idOf, inTurn, json, serve } from "../support/server.js";
 
 describe("standard output has one line for each Upload", () => {
   test("in words", async () => {
@@ -57,6 +57,16 @@ describe("standard output has one line for each Upload", () => {
     await using server = await serve(json(...answer));
     const { stdout } = await cancelUpload(server.url, ["--json", "upload_1"]);
     expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_1", ok: false, error: expect.objectContaining(error) });
+  });
+
+  test("without a size if that is no number, or more than a number can be", async () => {
+    await using server = await serve((request, response) => {
+      const bytes = idOf(request) === "upload_1" ? "1e999" : '"many"';
+      response.end(`{ "id": "${idOf(request)}", "status": "cancelled", "bytes": ${bytes} }`);
+    });
+    const { exitCode, stdout } = await cancelUpload(server.url, ["upload_1", "upload_2"]);
+    expect(stdout.split("\n").sort()).toEqual(["", "cancelled  upload_1", "cancelled  upload_2"]);
+    expect(exitCode).toBe(0);
   });
 
   test("with no control characters in it, whatever the API answers", async () => {

@@ -1,16 +1,21 @@
 // Cancels many Uploads at a server that fails three answers in ten, at random, in every way that the tests know. Checks
 // that every call ends, that only cancelled Uploads resolve, and that the memory doesn't grow. Then stops the command at
-// random moments, and checks that it reports all that it did.
+// random moments, and checks that it reports all that it did, and that a million lines don't take too much memory.
 //   npm run soak -- [uploads] [seed]
 import { setTimeout as delay } from "node:timers/promises";
 import { type CancelUploadResult, ClientError, cancelUploads, createClient } from "../../src/index.js";
 import { endless, lost, stalled } from "../support/misbehaviour.js";
 import { idOf, json, serve } from "../support/server.js";
+import { peakMemory } from "./memory.js";
 import { stopRepeatedly } from "./stop.js";
 
 const CONCURRENCY = 50;
 const FAILURE_RATE = 0.3;
 const STOPS = 5;
+/** A million lines, unless another number of Uploads is given. */
+const LINES_PER_UPLOAD = 50;
+/** In MB. */
+const MAX_MEMORY = 200;
 
 const [uploads = 20_000, seed = Date.now() % 100_000] = process.argv.slice(2).map(Number);
 const random = randomNumbers(seed);
@@ -84,6 +89,10 @@ if (after - before > 5) problems.push("the memory grew by more than 5 MB");
 console.log(`${ended} of ${uploads} calls ended in ${seconds.toFixed(1)} s:`, Object.fromEntries(outcomes));
 console.log(`Heap in use: ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB after`);
 problems.push(...(await stopRepeatedly(STOPS, random)));
+const lines = uploads * LINES_PER_UPLOAD;
+const peak = await peakMemory(lines);
+console.log(`${lines} lines: ${peak.toFixed(0)} MB at the most`);
+if (!(peak < MAX_MEMORY)) problems.push(`the command took over ${MAX_MEMORY} MB for ${lines} lines`);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
