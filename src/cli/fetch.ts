@@ -4,8 +4,8 @@ import { usageError } from "./options.js";
 const PROXIES = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"];
 
 /**
- * Gives this process the fetch of a newer Node, whichever Node it is: it is faster, and sends the requests through the
- * proxy that the environment names. Ends the process if that can't be used.
+ * Gives this process the fetch of the newest Node, whichever Node it is (undici is where Node's comes from): it is faster,
+ * and sends the requests through the proxy that the environment names. Ends the process if that can't be used.
  */
 export async function installFetch(): Promise<void> {
   // Loaded only now, since it takes as long as all the rest.
