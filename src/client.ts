@@ -16,6 +16,7 @@ import {
   resilientFetch,
   unread,
 } from "./resilient-fetch.js";
+import { AbortGroup } from "./waiting.js";
 
 /** The contract's first server, which its types don't carry; a test holds the two together. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -128,6 +129,7 @@ export function createClient(options: ClientOptions = {}): Client {
         call,
         run,
         headers: () => withKey(request),
+        group: () => (run && !(request instanceof Request) ? run.group() : new AbortGroup()),
         fetch: (headers, signal) => fetchOnce(request, headers, signal),
         // A middleware may have given it another signal.
         signals: [...signals(callOptions), ...(request instanceof Request ? [request.signal] : [])],

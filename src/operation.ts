@@ -60,7 +60,7 @@ export async function perform<Result>(
   const signals = sender.signals(options);
   try {
     // An abort need not wait for a middleware.
-    const { error, response } = await (signals.length > 0 ? bounded(signals, () => send(init)) : send(init));
+    const { error, response } = await (isObserved ? bounded(signals, () => send(init)) : send(init));
     if (response.status >= 400) throw new ApiError(call, response, error ?? "");
 
     const body = parse(
@@ -71,6 +71,7 @@ export async function perform<Result>(
     if (accepts(body)) return body;
     throw new InvalidResponseError(call, response, body, `with no ${expected}: ${asText(body)}`);
   } catch (error) {
+    if (!(error instanceof ClientError)) for (const signal of signals) signal.throwIfAborted(); // As it is, even if falsy.
     // So that the stack begins with who called, however deep down the error was made.
     if (error instanceof ClientError) Error.captureStackTrace?.(error, perform);
     throw error;

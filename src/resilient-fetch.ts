@@ -2,7 +2,7 @@ import { check } from "./check.js";
 import { type Call, ConnectionError, InvalidResponseError, secretsOf, TimeoutError } from "./errors.js";
 import { printable } from "./redact.js";
 import { retryAfter } from "./retry-after.js";
-import { bounded, sleep } from "./waiting.js";
+import { type AbortGroup, bounded, sleep } from "./waiting.js";
 
 const DEFAULT_MAX_RETRIES = 2;
 /** In ms. */
@@ -51,6 +51,8 @@ export interface Run {
   readonly noMore: AbortSignal;
   /** Called after each attempt that failed; `wait` is in how many ms the next one follows, undefined if none does. */
   readonly failed: (call: Call, failure: Answer | ConnectionError, wait: number | undefined) => void;
+  /** The group of the next attempt. */
+  readonly group: () => AbortGroup;
   /** Nothing more is sent, for this reason. */
   readonly stop: (reason: unknown) => void;
 }
@@ -58,6 +60,8 @@ export interface Run {
 export interface ResilientFetchOptions extends RetryOptions {
   /** The headers of the attempt that follows. */
   readonly headers: () => Headers | Promise<Headers>;
+  /** Whose signal the next attempt has. */
+  readonly group: () => AbortGroup;
   /** Sends one attempt. */
   readonly fetch: (headers: Headers, signal: AbortSignal) => Promise<Response>;
   /** Each aborts the call. */
@@ -105,7 +109,9 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
       return new TimeoutError(call, `no ${missing} within ${timeout} ms`);
     };
     try {
-      outcome = await bounded(signals, (signal) => exchange(options, signal), timeout, timeIsUp);
+      const group = options.group();
+      const attempt = (isStopped: () => boolean) => exchange(options, group.signal, isStopped);
+      outcome = await bounded(signals, attempt, { ms: timeout, timeIsUp, group });
       if (outcome.response.ok) break;
     } catch (error) {
       for (const signal of signals) signal.throwIfAborted();
@@ -128,7 +134,11 @@ export async function resilientFetch(options: ResilientFetchOptions): Promise<An
   return outcome;
 }
 
-async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Promise<Answer> {
+async function exchange(
+  options: ResilientFetchOptions,
+  signal: AbortSignal,
+  isStopped: () => boolean,
+): Promise<Answer> {
   const { call, fetch, run } = options;
   let sent: Headers;
   try {
@@ -137,7 +147,7 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
     run?.stop(error); // No other call can be sent either.
     throw error;
   }
-  signal.throwIfAborted();
+  if (isStopped()) throw new Error("Too late to send it");
   run?.noMore.throwIfAborted();
   call.sent.push(sent);
 
@@ -147,13 +157,12 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
   try {
     response = await fetch(sent, signal);
     isReadable = typeof response.text === "function" && !response.bodyUsed;
-    text = isReadable ? await read(response, signal) : "";
+    text = isReadable ? await read(response, isStopped) : "";
   } catch (thrown) {
     const cause = printable(secretsOf(call), thrown);
     throw new ConnectionError(call, `no answer, ${reasonOf(cause)}`, cause);
   }
-  signal.throwIfAborted(); // What comes too late is no answer.
-  call.answers += 1;
+  if (!isStopped()) call.answers += 1; // What comes too late is no answer.
 
   const refuse = (problem: string) => new InvalidResponseError(call, response, text, problem);
   const { ok, status, headers } = response;
@@ -164,13 +173,13 @@ async function exchange(options: ResilientFetchOptions, signal: AbortSignal): Pr
   return { text, response: response instanceof Response ? response : unread({ response, text }) };
 }
 
-async function read(response: Response, signal: AbortSignal): Promise<string> {
+async function read(response: Response, isStopped: () => boolean): Promise<string> {
   // A `fetch` of the caller's own may answer with another kind of stream, or with none.
   if (!response.body?.getReader) return await response.text();
   const reader = response.body.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let remaining = isRedirect(response) ? -1 : MAX_BODY_SIZE;
-  while (remaining >= 0 && !signal.aborted) {
+  while (remaining >= 0 && !isStopped()) {
     const { value: chunk } = await reader.read();
     // Most bodies are one chunk, which needs no Blob to be put together.
     if (!chunk) return chunks.length > 1 ? new Blob(chunks).text() : new TextDecoder().decode(chunks[0]);

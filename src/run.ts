@@ -1,7 +1,7 @@
 import { ApiError, type Call, ClientError, ConnectionError, InvalidResponseError } from "./errors.js";
 import { type Answer, MAX_RETRY_AFTER, type Run } from "./resilient-fetch.js";
 import { parse } from "./text.js";
-import { Pace } from "./waiting.js";
+import { AbortGroup, Pace } from "./waiting.js";
 
 /** A run stops after so many failures in a row that tell of the API, and not of what was asked: the next would fail too. */
 const MAX_FAILURES_IN_A_ROW = 20;
@@ -15,6 +15,7 @@ export class SharedRun implements Run {
   readonly #pace = new Pace();
   readonly #controller = new AbortController();
   readonly #onRetry: (error: ClientError, wait: number) => void;
+  #group = new AbortGroup();
   #failuresInARow = 0;
   /** How many calls are in flight at once. */
   concurrency = 1;
@@ -40,6 +41,11 @@ export class SharedRun implements Run {
 
   ready(signals: readonly AbortSignal[] = []): Promise<void> | undefined {
     return this.wait > 0 ? this.#pace.ready(signals, this.noMore) : undefined;
+  }
+
+  group(): AbortGroup {
+    if (!this.#group.isOpen) this.#group = new AbortGroup();
+    return this.#group;
   }
 
   failed(call: Call, failure: Answer | ConnectionError, wait: number | undefined): void {

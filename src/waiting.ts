@@ -1,57 +1,112 @@
+/** What cuts a call short, but for signals. */
+interface Bounds {
+  /** How long it may take, in ms; 0 for no limit. */
+  readonly ms?: number;
+  /** What it rejects with then. */
+  readonly timeIsUp?: () => unknown;
+  /** Whose signal aborts if it is cut short. */
+  readonly group?: AbortGroup;
+}
+
 /**
- * Settles as `run` does, but rejects as soon as one of the signals aborts (with its reason) or the time is up (with
- * `timeIsUp`); the signal that `run` is given aborts then. No timer and no listener outlives it.
+ * Settles as `run` does, but rejects as soon as one of the signals aborts (with its reason) or the time is up. No timer and
+ * no listener outlives it.
  *
- * @param ms How long at most; 0 for no limit.
+ * @param run It can ask whether that has happened.
  */
 export function bounded<T>(
   signals: readonly AbortSignal[],
-  run: (signal: AbortSignal) => Promise<T>,
-  ms = 0,
-  timeIsUp?: () => unknown,
+  run: (isStopped: () => boolean) => Promise<T>,
+  { ms = 0, timeIsUp, group }: Bounds = {},
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     for (const signal of signals) signal.throwIfAborted();
 
-    const controller = new AbortController();
+    let isStopped = false;
     const cleanUp = () => {
       clearTimeout(timer);
       for (const unsubscribe of unsubscribes) unsubscribe();
     };
     const stop = (reason: unknown) => {
+      isStopped = true;
       cleanUp();
       reject(reason);
-      controller.abort(reason);
+      group?.stop(reason);
+    };
+    const end = () => {
+      if (isStopped) return;
+      cleanUp();
+      group?.end();
     };
     const unsubscribes = signals.map((signal) => subscribe(signal, stop));
     const timer = ms > 0 ? setTimeout(() => stop(timeIsUp?.()), ms) : undefined;
-    run(controller.signal).then(
+    group?.join();
+    run(() => isStopped).then(
       (value) => {
-        cleanUp();
+        end();
         resolve(value);
       },
       (error: unknown) => {
-        cleanUp();
+        end();
         reject(error);
       },
     );
   });
 }
 
+/** How many calls may share a signal: from the 11th listener on Node 20 warns of a leak. */
+const MAX_GROUP_SIZE = 10;
+/** How long after the first of them another may join, in ms. */
+const MAX_GROUP_AGE = 10;
+
+/**
+ * The signal of one call, or of some that begin together and may take as long: it aborts once all of them have ended, if
+ * one was cut short. To make each its own takes Node 20 longer than the rest of a call's own work.
+ */
+export class AbortGroup {
+  readonly #controller = new AbortController();
+  readonly #start = performance.now();
+  #joined = 0;
+  #ended = 0;
+  #stopped: { readonly reason: unknown } | undefined;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether another call may join. */
+  get isOpen(): boolean {
+    return this.#joined < MAX_GROUP_SIZE && performance.now() - this.#start < MAX_GROUP_AGE;
+  }
+
+  join(): void {
+    this.#joined += 1;
+  }
+
+  /** One of the calls has ended. */
+  end(): void {
+    this.#ended += 1;
+    if (this.#stopped && this.#ended === this.#joined) this.#controller.abort(this.#stopped.reason);
+  }
+
+  /** One of the calls was cut short. */
+  stop(reason: unknown): void {
+    this.#stopped = { reason };
+    this.end();
+  }
+}
+
 /** Waits so many ms, or until `cutShort` aborts; rejects as soon as one of the signals aborts. */
 export function sleep(ms: number, signals: readonly AbortSignal[], cutShort?: AbortSignal): Promise<void> {
-  return bounded(signals, async (signal) => {
-    if (cutShort?.aborted) return;
-    await new Promise<void>((resolve) => {
-      const unsubscribe = cutShort && subscribe(cutShort, () => end());
-      const end = () => {
-        clearTimeout(timer);
-        unsubscribe?.();
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal.onabort = end;
-    });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let unsubscribe: (() => void) | undefined;
+  const end = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, cutShort?.aborted ? 0 : ms);
+    unsubscribe = cutShort && subscribe(cutShort, () => resolve());
+  });
+  return bounded(signals, () => end).finally(() => {
+    clearTimeout(timer);
+    unsubscribe?.();
   });
 }
 

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, expect, test, vi } from "vitest";
-import { Pace } from "../src/waiting.js";
+import { AbortGroup, bounded, Pace } from "../src/waiting.js";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -53,4 +53,46 @@ test("a wait that has ended leaves no listener on the signal that could have cut
 test("a pace that is not held is ready at once", async () => {
   await new Pace().ready([]);
   expect(new Pace().remaining).toBe(0);
+});
+
+test("a signal that calls share aborts when the last of them has ended, if one was stopped", async () => {
+  const group = new AbortGroup();
+  let answer = (_text: string) => {};
+  const answered = bounded(
+    [],
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+    { group },
+  );
+  const stopped = bounded([], () => new Promise(() => {}), { ms: 1, timeIsUp: () => "too late", group });
+  await expect(stopped).rejects.toBe("too late");
+  expect(group.signal.aborted).toBe(false);
+  answer("answer");
+  expect(await answered).toBe("answer");
+  expect(group.signal.aborted).toBe(true);
+  expect(group.signal.reason).toBe("too late");
+});
+
+test("a signal that calls share never aborts if all of them end by themselves", async () => {
+  const group = new AbortGroup();
+  const failing = bounded([], () => Promise.reject("no"), { group });
+  await Promise.all([bounded([], async () => 1, { group }), expect(failing).rejects.toBe("no")]);
+  expect(group.signal.aborted).toBe(false);
+});
+
+test("a group is open to ten calls, and for ten milliseconds", () => {
+  vi.useFakeTimers();
+  const full = new AbortGroup();
+  for (let call = 1; call < 10; call += 1) full.join();
+  expect(full.isOpen).toBe(true);
+  full.join();
+  expect(full.isOpen).toBe(false);
+
+  const old = new AbortGroup();
+  vi.advanceTimersByTime(9);
+  expect(old.isOpen).toBe(true);
+  vi.advanceTimersByTime(1);
+  expect(old.isOpen).toBe(false);
 });
