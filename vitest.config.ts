@@ -2,7 +2,7 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // The tests must not depend on, nor send, what the developer's environment holds.
 const env = { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" };
-const shared = { env, testTimeout: 30_000 }; // some start processes, and a machine may be busy
+const shared = { env, testTimeout: 30_000, hookTimeout: 60_000 }; // some start processes, and a machine may be busy
 
 const config: ViteUserConfig = defineConfig({
   // The examples import this package as its users do.
