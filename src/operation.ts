@@ -71,9 +71,9 @@ export async function perform<Result>(
     if (accepts(body)) return body;
     throw new InvalidResponseError(call, response, body, `with no ${expected}: ${asText(body)}`);
   } catch (error) {
-    if (!(error instanceof ClientError)) for (const signal of signals) signal.throwIfAborted(); // As it is, even if falsy.
     // So that the stack begins with who called, however deep down the error was made.
     if (error instanceof ClientError) Error.captureStackTrace?.(error, perform);
+    else for (const signal of signals) signal.throwIfAborted(); // The reason as it is, even if it is falsy.
     throw error;
   }
 }
