@@ -1,7 +1,8 @@
 import type { components, operations } from "../generated/openapi.js";
 import type { CallOptions, Client } from "./client.js";
 import { perform } from "./operation.js";
-import type { Run } from "./resilient-fetch.js";
+import type { Run } from "./run.js";
+import { excerpt } from "./text.js";
 
 /** A large file that is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
@@ -11,20 +12,20 @@ export type OpenAIFile = components["schemas"]["OpenAIFile"];
 
 type Success = operations["cancelUpload"]["responses"][200]["content"]["application/json"];
 
-/** An Upload that was cancelled: its `status` is `"cancelled"`, and no Parts may be added to it. */
+/** An Upload that was cancelled: its `status` is `"cancelled"`, and no Parts can be added to it. */
 export interface CancelledUpload extends Success {}
 
-/** What one cancel may set for itself, over the client's own. */
+/** Options for one cancel. They override the client's. */
 export interface CancelUploadOptions extends CallOptions {}
 
 /**
- * Cancels an Upload. Resolves only if the API answered with this very Upload, and its status is `cancelled`.
+ * Cancels an Upload. Resolves only if the API responded with this very Upload, and its status is `cancelled`.
  *
- * @param client Made by `createClient()`.
+ * @param client Created by `createClient()`.
  * @param uploadId The Upload's `id`, such as `upload_abc123`.
- * @throws ApiError if the API refused, ConnectionError if it gave no answer, InvalidResponseError if its answer is not
- * this Upload, cancelled; TypeError if an argument can't be used (nothing is sent then), and the signal's reason if it
- * aborted.
+ * @throws ApiError if the API returned an error, ConnectionError if there was no response, InvalidResponseError if the
+ * response wasn't this Upload, cancelled, TypeError if an argument can't be used (nothing is sent then), or the signal's
+ * reason if it aborted.
  * @example
  * const upload = await cancelUpload(createClient(), "upload_abc123");
  * upload.status; // "cancelled"
@@ -37,7 +38,7 @@ export function cancelUpload(
   return cancel(client, uploadId, options);
 }
 
-/** As {@link cancelUpload}, for a call that is part of a run. */
+/** {@link cancelUpload} for a call that is part of a run. */
 export function cancel(
   client: Client,
   uploadId: string,
@@ -58,12 +59,12 @@ export function cancel(
   );
 }
 
-/** An ID as a message shows it. JavaScript may give anything, even what can't become a text. */
+/** An ID for a message. JavaScript callers can pass anything, even values that have no text. */
 export function nameOf(uploadId: unknown): string {
-  return typeof uploadId === "string" ? uploadId : typeof uploadId;
+  return typeof uploadId === "string" ? excerpt(uploadId) : typeof uploadId;
 }
 
-/** Only the fields that make it a cancel are checked: an API that adds or drops another has still cancelled. */
+/** Checks only what makes it a cancel: an API that adds or drops another property has still cancelled the Upload. */
 function isCancelledUpload(body: unknown): body is CancelledUpload {
   const { id, status, object = "upload" }: Partial<Record<keyof Upload, unknown>> = Object(body);
   const isUpload = typeof id === "string" && object === ("upload" satisfies Upload["object"]);

@@ -1,103 +1,92 @@
 import { type CancelledUpload, type CancelUploadOptions, cancel, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import { type Client, checkHeaders, transportOf } from "./client.js";
-import { concurrently } from "./concurrently.js";
-import { checkRetryOptions } from "./resilient-fetch.js";
-import { SharedRun } from "./run.js";
-import { subscribe } from "./waiting.js";
+import { type Client, checkCallOptions, checkClient } from "./client.js";
+import { concurrently, type Items } from "./concurrently.js";
+import { signalsOf } from "./operation.js";
+import { DEFAULT_MAX_WAIT } from "./retry.js";
+import { NotSent, Run } from "./run.js";
+import { subscribe } from "./timing.js";
 
 const DEFAULT_CONCURRENCY = 8;
 
-/** What the calls of {@link cancelUploads} have in common. */
+/** Options for {@link cancelUploads}. They override the client's. */
 export interface CancelUploadsOptions extends CancelUploadOptions {
-  /** How many cancels are in flight at once. Default: 8. */
+  /** How many cancels can be in flight at once. Default: 8. */
   readonly concurrency?: number | undefined;
 }
 
-/** How the cancel of one of many Uploads ended: as {@link cancelUpload} would have resolved, or rejected. */
+/** How one of many cancels ended: as {@link cancelUpload} would have resolved, or rejected. */
 export type CancelUploadResult =
   | { readonly uploadId: string; readonly upload: CancelledUpload; readonly error?: never }
   | { readonly uploadId: string; readonly upload?: never; readonly error: Error };
 
-/** Any iterable of IDs but a string, which is one of letters. */
-export type UploadIds = (Iterable<string> & object) | AsyncIterable<string>;
+/** Any sync or async iterable of IDs, or of promises of IDs. A string is not one: it would be an iterable of letters. */
+export type UploadIds = Items<string> & object;
 
 /**
- * Cancels many Uploads, and gives one result for each as it ends. One that fails doesn't keep the others back. If the
- * API asks one of them to wait, all wait.
+ * Cancels many Uploads and yields one result for each as it settles. A failure doesn't affect the others.
  *
- * An ID is drawn only when there is room for it: with `concurrency` cancels in flight, or ended and not yet taken, the
- * next is not asked for. If the loop is left, nothing more is drawn and nothing is tried again. An ID that was drawn is
- * sent, or it is in a result, unless the source gives it only after the signal aborted.
+ * When the API limits the rate or is down, the run closes: all calls wait, and one at a time goes out as a probe until one
+ * gets through. No ID fails because of that, unless `maxRetries` is 0: then nothing is sent twice.
  *
- * A run that can't succeed stops: at once if the API refuses the key (401), has no quota left or asks for more than a
- * minute, else after 20 failures in a row that are not about the Upload (or two for each call in flight, if that is
- * more). A 404 never stops it.
+ * The run ends if there is no API key, or if the API rejects it (401), has no quota left, asks for a wait longer than
+ * `maxWait`, or has let nothing through for `maxWait`. A 404 never ends a run.
+ *
+ * An ID is taken from `uploadIds` only if fewer than `concurrency` are in hand: in flight, or settled with a result that
+ * hasn't been taken. Each ID that was taken gets a result. If you leave the loop, each still gets one attempt first.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
- * @throws TypeError if an argument can't be used; and, after the results of what was sent, the error that stopped the
+ * @throws TypeError if an argument can't be used. After the results of all IDs that were taken: the error that ended the
  * run, what `uploadIds` throws, or the signal's reason if it aborted.
  * @example
  * for await (const { uploadId, upload, error } of cancelUploads(client, uploadIds)) {
  *   console.log(uploadId, upload ? upload.status : error.message);
  * }
  */
-export function cancelUploads(
+export async function* cancelUploads(
   client: Client,
   uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  return cancelInRun(new SharedRun(), client, uploadIds, options);
+  checkClient(client);
+  checkCallOptions(options);
+  const { concurrency = DEFAULT_CONCURRENCY, maxWait = client.settings.maxWait ?? DEFAULT_MAX_WAIT } = options;
+  check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
+  const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
+  check(
+    isIterable && typeof uploadIds === "object",
+    "uploadIds",
+    "an iterable of IDs, such as an array, and not a string",
+  );
+  yield* cancelInRun(new Run(concurrency, maxWait), client, uploadIds, options);
 }
 
-/** {@link cancelUploads}, in a run that can be watched, and stopped. */
+/** {@link cancelUploads} in a run that can be watched and ended from outside. */
 export async function* cancelInRun(
-  run: SharedRun,
+  run: Run,
   client: Client,
   uploadIds: UploadIds,
-  options: CancelUploadsOptions,
+  options: CancelUploadOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { concurrency = DEFAULT_CONCURRENCY } = options;
-  check(isIterable(uploadIds), "uploadIds", "an iterable of IDs, and no string");
-  check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
-  checkRetryOptions(options);
-  checkHeaders(options.headers);
-  const signals = transportOf(client).signals(options);
-  for (const signal of signals) signal.throwIfAborted();
-  run.concurrency = concurrency;
-
-  let isLeft = false;
+  const signals = signalsOf(client, options);
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
     try {
-      // What the source still gave when the loop was left is sent, but not tried again.
-      const upload = await (isLeft
-        ? cancel(client, uploadId, { ...options, maxRetries: 0 })
-        : cancel(client, uploadId, options, run));
-      run.succeeded();
-      return { uploadId, upload };
+      return { uploadId, upload: await cancel(client, uploadId, options, run) };
     } catch (thrown) {
-      const isUnsent = thrown === run.noMore.reason && !signals.some(({ aborted }) => aborted);
-      run.rejected(thrown);
-      if (thrown instanceof Error && !isUnsent) return { uploadId, error: thrown };
-      const end = isUnsent ? "stopped before it was sent" : "aborted";
-      return { uploadId, error: new Error(`Cancelling ${nameOf(uploadId)} was ${end}`, { cause: thrown }) };
+      const name = nameOf(uploadId);
+      const error = (message: string, cause: unknown = thrown) => ({ uploadId, error: new Error(message, { cause }) });
+      if (thrown instanceof NotSent) return error(`${name} was not sent: the run stopped first`, run.ended.reason);
+      if (thrown instanceof Error) return { uploadId, error: thrown };
+      const isAborted = signals.some(({ aborted }) => aborted);
+      return error(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${thrown}`}`);
     }
   };
-
-  const unsubscribes = signals.map((signal) => subscribe(signal, (reason) => run.stop(reason)));
-  yield* concurrently(uploadIds, {
-    run: settle,
-    limit: concurrency,
-    ready: () => run.ready(),
-    noMore: run.noMore,
-    onEnd: () => {
-      for (const unsubscribe of unsubscribes) unsubscribe();
-      isLeft = true;
-      run.stop();
-    },
-  });
-}
-
-function isIterable(value: unknown): boolean {
-  return typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
+  for (const { aborted, reason } of signals) if (aborted) throw reason;
+  const unsubscribes = signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
+  try {
+    const { concurrency: limit, ended } = run;
+    yield* concurrently(uploadIds, settle, { limit, ended, onLeave: () => run.leave() });
+  } finally {
+    for (const unsubscribe of unsubscribes) unsubscribe();
+  }
 }

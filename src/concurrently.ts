@@ -1,106 +1,100 @@
-import { subscribe } from "./waiting.js";
+import { subscribe } from "./timing.js";
 
-/** How {@link concurrently} goes about it. */
-export interface Concurrency<Item, Result> {
-  /** Must not reject. */
-  readonly run: (item: Item) => Promise<Result>;
-  /** How many items may be in hand: they run, or their result was not taken yet. */
+/** Items, or promises of items. */
+export type Items<Item> = Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>;
+
+interface ConcurrencyOptions {
+  /** How many items can be in hand: being worked on, or finished with a result that hasn't been taken yet. */
   readonly limit: number;
-  /** What to wait for before the next item is drawn, if anything; must not reject. */
-  readonly ready: () => Promise<void> | undefined;
-  /** Once it aborts nothing more is drawn. */
-  readonly noMore: AbortSignal;
-  /** Called when the loop ends, however it does, before the source is closed. */
-  readonly onEnd: () => void;
+  /** Once it aborts, no more items are taken. */
+  readonly ended: AbortSignal;
+  /** Called when the loop over the results is left. Items in hand are still finished. */
+  readonly onLeave: () => void;
 }
 
 /**
- * Runs over the items, `limit` at once, and gives each result as it comes. An item is drawn only when there is room for
- * it, and an item that was drawn is run.
+ * Works on up to `limit` items at a time and yields each result as it settles. Takes an item only if there is room for it.
  *
- * @throws What `items` throws, or the reason of `noMore`; both after the results of what was started.
+ * @param work Must not reject.
+ * @throws What `items` throws, or the reason of `ended`, both after the results of the items in hand.
  */
 export async function* concurrently<Item, Result>(
-  items: Iterable<Item> | AsyncIterable<Item>,
-  { run, limit, ready, noMore, onEnd }: Concurrency<Item, Result>,
+  items: Items<Item>,
+  work: (item: Item) => Promise<Result>,
+  { limit, ended, onLeave }: ConcurrencyOptions,
 ): AsyncGenerator<Result, void, undefined> {
-  noMore.throwIfAborted();
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  const results: Result[] = [];
-  let inHand = 0;
-  let isDrawing = false;
-  /** The source is at its end, or was told that nobody will ask it again. */
+  const settled: Result[] = [];
+  let working = 0;
+  let isTaking = false;
+  let isClosed = false; // The source is exhausted, has failed, or was told to close.
   let isOver = false;
   let failure: { readonly error: unknown } | undefined;
   let wake = () => {};
 
-  const start = async (item: Item) => {
-    inHand += 1;
-    results.push(await run(item));
-    wake();
-  };
-  const draw = async () => {
-    isDrawing = true;
+  const change = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  const hasRoom = () => !isClosed && working + settled.length < limit;
+  const take = async () => {
+    isTaking = true;
     try {
-      while (!isOver && inHand < limit) {
-        const wait = ready();
-        if (wait) {
-          await wait;
-          continue; // All may have changed meanwhile.
-        }
+      while (hasRoom()) {
         const { done, value } = await source.next();
-        if (done) isOver = true;
-        else void start(value); // Even if the loop was left meanwhile: it was drawn.
+        if (done) isClosed = true;
+        else await start(value); // Even if the loop is being left: the item was taken.
       }
     } catch (error) {
-      isOver = true;
+      isClosed = true;
       failure = { error };
     }
-    isDrawing = false;
+    isTaking = false;
     wake();
   };
-  const refill = () => {
-    if (!isDrawing && !isOver && inHand < limit) void draw();
-  };
-  /** As `for await` leaves its source: waits for it, and throws what it throws. */
-  const close = async () => {
+  const start = async (value: Item | PromiseLike<Item>) => {
+    const item = await value;
     if (isOver) return;
-    isOver = true;
-    const closed = Promise.resolve(source.return?.());
-    closed.catch(() => {}); // In case nobody waits for it any more.
-    // A source that waits for its next item may do so for ever; one that has it is as good as drawn.
-    await (isDrawing ? Promise.race([closed, new Promise((resolve) => setTimeout(resolve))]) : closed);
-    if (failure) throw failure.error;
+    working += 1;
+    void work(item).then((result) => {
+      working -= 1;
+      settled.push(result);
+      wake();
+    });
   };
-  const stop = async () => {
-    await close().catch(() => {}); // What is thrown is the reason of the stop.
-    isDrawing = false;
-    wake();
+  const close = async () => {
+    if (isClosed) return;
+    isClosed = true;
+    await source.return?.();
+  };
+  /** A source that is waiting for its next item may never close. */
+  const closeOrHang = () => Promise.race([close(), new Promise((resolve) => setTimeout(resolve))]);
+  /** Finishes the items in hand, and those that the source still hands over. */
+  const finish = async () => {
+    while (working > 0) await change();
+    await (isTaking ? closeOrHang() : close());
+    while (working > 0) await change();
+    isOver = true;
+    if (failure) throw failure.error;
   };
 
-  let stopped: Promise<void> | undefined;
-  const unsubscribe = subscribe(noMore, () => {
-    stopped = stop();
+  let closing: Promise<unknown> | undefined;
+  const unsubscribe = subscribe(ended, () => {
+    closing = closeOrHang().catch(() => {}); // What gets thrown is the reason of `ended`.
+    wake();
   });
   try {
-    for (refill(); isDrawing || inHand > 0; refill()) {
-      if (results.length === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      for (const result of results.splice(0)) {
-        inHand -= 1;
-        refill();
-        yield result;
-      }
+    for (;;) {
+      if (!isTaking && hasRoom()) void take();
+      if (settled.length > 0) yield* settled.splice(0, 1);
+      else if (working > 0 || (isTaking && !closing)) await change();
+      else break;
     }
-    await stopped;
-    noMore.throwIfAborted();
-    if (failure) throw failure.error;
+    await closing;
+    if (closing) throw ended.reason;
   } finally {
     unsubscribe();
-    onEnd();
-    await close();
+    onLeave();
+    await finish();
   }
 }

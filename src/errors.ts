@@ -1,154 +1,166 @@
 import type { components } from "../generated/openapi.js";
-import { credentialsOf, hiding, redact } from "./redact.js";
-import { retryAfter } from "./retry-after.js";
+import { credentialsOf, hiding, printable, redact } from "./redact.js";
 import { asText, excerpt, oneLine } from "./text.js";
 
-/** The body with which the API refuses a request. */
+/** The body of an error response. */
 export type ErrorResponse = components["schemas"]["ErrorResponse"];
 
-/** What is known of a call while it goes on. */
+/** The error codes in the contract, which an editor suggests, or any other string. */
+export type ErrorCode = components["schemas"]["ErrorCode"] | (string & Record<never, never>);
+
+/** What is known about a call while it is under way. */
 export interface Call {
-  /** What it does, as its errors begin: `Cancelling upload_abc123`. */
+  /** How its errors begin: `Cancelling upload_abc123`. */
   readonly name: string;
   /** The headers of each request that was sent. */
   readonly sent: Headers[];
-  /** How many of the requests were answered. */
-  answers: number;
+  /** How many of those requests got no response. */
+  unanswered: number;
 }
 
-export function newCall(name: string): Call {
-  return { name, sent: [], answers: 0 };
+/** The credentials of a call's requests: a server may repeat them, but an error must not show them. */
+function secretsOf({ sent }: Call): string[] {
+  return sent.flatMap(credentialsOf);
 }
 
 /**
- * Every error that a call rejects with, except a `TypeError` (a bad argument: nothing was sent) and an abort (the
- * signal's own reason). None of them shows the key, even if the server repeats it.
+ * Any error that a call rejects with, other than a `TypeError` (a bad argument: nothing was sent) and the reason of an
+ * aborted signal. It never shows the API key, even if the server repeats it.
  */
 export abstract class ClientError extends Error {
   /** How many requests were sent. */
   readonly attempts: number;
 
-  constructor(call: Call, what: string, notes: string, options?: ErrorOptions) {
+  constructor(call: Call, problem: string, notes: readonly string[] = []) {
     const attempts = call.sent.length;
     const hide = hiding(secretsOf(call));
-    super(oneLine(hide(`${call.name} failed: ${excerpt(hide(what))} (${notes}attempts: ${attempts})`)), options);
+    const details = [...notes, `attempts: ${attempts}`].join(", ");
+    super(oneLine(hide(`${call.name} failed: ${excerpt(hide(problem))} (${details})`)));
     this.attempts = attempts;
   }
 }
 
-/**
- * No answer came, or not all of one. Whether the API acted is not known.
- *
- * `cause` is a copy of what went wrong: its name, message, code and own cause, without the key.
- */
+/** There was no response, or only part of one. The API may or may not have acted on the request. */
 export class ConnectionError extends ClientError {
-  static {
-    ConnectionError.prototype.name = "ConnectionError";
-  }
+  /** A copy of what `fetch` threw: its name, message, code and cause, without the API key. */
+  declare readonly cause?: unknown;
 
-  /** @param cause It must be printable. */
-  constructor(call: Call, what: string, cause?: unknown) {
-    super(call, what, "", cause == null ? {} : { cause });
-  }
-}
-
-/** No answer came within the `timeout`. Whether the API acted is not known. */
-export class TimeoutError extends ConnectionError {
-  static {
-    TimeoutError.prototype.name = "TimeoutError";
+  constructor(call: Call, thrown: unknown, problem?: string) {
+    const cause = printable(secretsOf(call), thrown);
+    super(call, problem ?? `no response, ${reasonFor(cause)}`);
+    if (cause != null) Object.defineProperty(this, "cause", { value: cause, configurable: true, writable: true });
   }
 }
 
-/** An answer came, but not the one that was asked for. */
+/** There was no response within the `timeout`. The API may or may not have acted on the request. */
+export class TimeoutError extends ConnectionError {}
+
+/** There was a response, but not the expected one. */
 abstract class ResponseError extends ClientError {
-  /** The HTTP status of the answer. */
+  /** The HTTP status of the response. */
   readonly status: number;
-  /** The answer's `x-request-id`, which OpenAI's support asks for; null if it had none. */
+  /** The response's `x-request-id`, which OpenAI's support asks for; null if it had none. */
   readonly requestId: string | null;
   readonly #headers: Headers;
   readonly #body: unknown;
 
-  constructor(call: Call, response: Response, body: unknown, what: string = errorIn(body).message ?? asText(body)) {
-    const headers = new Headers(redact(secretsOf(call), [...response.headers]));
+  constructor(call: Call, response: Response, body: unknown, problem: string, notes: readonly string[] = []) {
+    const headers = new Headers(redact(secretsOf(call), [...(response.headers ?? [])]));
     const requestId = headers.get("x-request-id");
-    const unanswered = call.sent.length - call.answers;
-    super(
-      call,
-      `${response.status} ${what}`,
-      (requestId ? `request: ${excerpt(requestId)}, ` : "") + (unanswered > 0 ? `unanswered: ${unanswered}, ` : ""),
-    );
+    super(call, problem, [
+      ...notes,
+      ...(requestId ? [`request: ${excerpt(requestId)}`] : []),
+      ...(call.unanswered > 0 ? [`unanswered: ${call.unanswered}`] : []),
+    ]);
     this.status = response.status;
     this.requestId = requestId;
     this.#headers = headers;
     this.#body = redact(secretsOf(call), body);
   }
 
-  // Getters, so that a log of the error is not a log of the whole answer.
+  // Getters, so that logging the error doesn't log the whole response.
 
-  /** The headers of the answer. */
+  /** The headers of the response. */
   get headers(): Headers {
     return this.#headers;
   }
 
-  /** The body of the answer: parsed if it was JSON, else its text. */
+  /** The body of the response: parsed if it was JSON, otherwise its text. */
   get body(): unknown {
     return this.#body;
   }
 }
 
 /**
- * The API said no: it answered with an error status.
+ * The API returned an error.
  *
- * If the message says that earlier attempts went `unanswered`, the API may have acted on one of them: "already cancelled"
- * can then be the trace of this very call.
+ * If the message says that earlier requests went `unanswered`, the API may have acted on one of them. "Already cancelled"
+ * can then mean that this very call succeeded.
  */
 export class ApiError extends ResponseError {
-  static {
-    ApiError.prototype.name = "ApiError";
-  }
-
-  /** A word for programs, such as `invalid_api_key`; null if the API gave none. */
+  /** Machine-readable error code, such as `invalid_api_key`; null if the API sent none. */
   readonly code: ErrorCode | null;
-  /** The kind of error, such as `invalid_request_error`; null if the API gave none. */
+  /** The kind of error, such as `invalid_request_error`; null if the API sent none. */
   readonly type: string | null;
-  /** The parameter at fault; null if the API named none. */
+  /** The parameter that caused the error; null if the API named none. */
   readonly param: string | null;
-  /** How long the API asks to wait before the next try, in ms; null if it doesn't say. */
+  /** How long the API asks to wait before the next attempt, in ms; null if it doesn't say. */
   readonly retryAfter: number | null;
 
   constructor(call: Call, response: Response, body: unknown) {
-    super(call, response, body);
+    const wait = response.headers ? retryAfter(response.headers) : null;
+    const notes = wait === null ? [] : [`retry after: ${Math.ceil(wait / 1_000)} s`];
+    super(call, response, body, `${response.status} ${errorIn(body).message ?? asText(body)}`, notes);
     const { code, type, param } = errorIn(this.body);
     this.code = code;
     this.type = type;
     this.param = param;
-    this.retryAfter = retryAfter(response.headers);
+    this.retryAfter = wait;
   }
 }
 
 /**
- * An answer came, but not one that the contract knows: a success without what was asked for, a redirect, a body that
- * doesn't end. Whether the API acted is not known.
+ * There was a response that the contract doesn't allow: a success without the expected result, a redirect, a body that
+ * is too long. The API may or may not have acted on the request.
  */
-export class InvalidResponseError extends ResponseError {
-  static {
-    InvalidResponseError.prototype.name = "InvalidResponseError";
-  }
-}
+export class InvalidResponseError extends ResponseError {}
 
-/** The contract's codes, which an editor offers, and any other. */
-export type ErrorCode = components["schemas"]["ErrorCode"] | (string & Record<never, never>);
+// Not in the classes: bundlers rename a class that refers to itself.
+ConnectionError.prototype.name = "ConnectionError";
+TimeoutError.prototype.name = "TimeoutError";
+ApiError.prototype.name = "ApiError";
+InvalidResponseError.prototype.name = "InvalidResponseError";
 
 type ErrorFields = Record<keyof ErrorResponse["error"], string | null>;
 
-/** What a body says as an {@link ErrorResponse}; null for what it doesn't say, since it may be anything. */
+/** The fields of an {@link ErrorResponse}. A body can be anything, so each can be missing. */
 function errorIn(body: unknown): ErrorFields {
   const error: Partial<Record<keyof ErrorFields, unknown>> = Object(Object(body).error);
   const text = (value: unknown) => (typeof value === "string" ? value : null);
   return { message: text(error.message), type: text(error.type), param: text(error.param), code: text(error.code) };
 }
 
-/** What the requests carry that a server may repeat, but an error must not show. */
-export function secretsOf({ sent }: Call): string[] {
-  return sent.flatMap(credentialsOf);
+/**
+ * How long a server asks to wait, in ms; null if it doesn't say, or says something unusable.
+ *
+ * It can say so in `retry-after-ms`, as OpenAI does, or in `Retry-After` (RFC 9110, section 10.2.3), in seconds or as an
+ * HTTP date.
+ */
+function retryAfter(headers: Headers): number | null {
+  const after = headers.get("retry-after")?.trim() ?? "";
+  const date = Date.parse(after.endsWith("GMT") ? after : "");
+  const waits = [decimal(headers.get("retry-after-ms")), decimal(after) * 1000, date - Date.now()];
+  return waits.find((ms) => ms >= 0) ?? null;
+}
+
+/** NaN unless it is a plain decimal number. */
+function decimal(text: string | null): number {
+  return Number(/^\s*(\d{1,15}(\.\d+)?)\s*$/.exec(text ?? "")?.[1]);
+}
+
+/** Why a request failed: fetch's own error only says "fetch failed", and its cause says why. */
+function reasonFor(thrown: unknown): string {
+  const cause: unknown = Object(thrown).cause ?? thrown;
+  const { message, code }: Record<string, unknown> = Object(cause);
+  return String(message || code || (typeof cause === "string" && cause) || "connection lost");
 }

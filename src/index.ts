@@ -7,8 +7,13 @@ export {
   type OpenAIFile,
   type Upload,
 } from "./cancel-upload.js";
-export { type CancelUploadResult, type CancelUploadsOptions, cancelUploads } from "./cancel-uploads.js";
-export { type CallOptions, type Client, type ClientOptions, createClient } from "./client.js";
+export {
+  type CancelUploadResult,
+  type CancelUploadsOptions,
+  cancelUploads,
+  type UploadIds,
+} from "./cancel-uploads.js";
+export { type CallOptions, type Client, type ClientOptions, type ClientSettings, createClient } from "./client.js";
 export {
   ApiError,
   ClientError,
@@ -18,3 +23,4 @@ export {
   InvalidResponseError,
   TimeoutError,
 } from "./errors.js";
+export type { RetryOptions } from "./retry.js";

@@ -1,79 +1,167 @@
-import { type CallOptions, type Client, checkHeaders, transportOf } from "./client.js";
-import { ApiError, ClientError, InvalidResponseError, newCall } from "./errors.js";
-import { RequestParts } from "./request-parts.js";
-import { type Answer, checkRetryOptions, type Run, unread } from "./resilient-fetch.js";
+import { readBody, TOO_LONG, UnreadableBody } from "./body.js";
+import { type CallOptions, type Client, checkCallOptions, checkClient, usable } from "./client.js";
+import { ApiError, type Call, ClientError, ConnectionError, InvalidResponseError, TimeoutError } from "./errors.js";
+import { DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, DEFAULT_TIMEOUT, delayAfter } from "./retry.js";
+import type { Run, Turn } from "./run.js";
 import { asText, parse } from "./text.js";
-import { bounded } from "./waiting.js";
+import { bounded, sleep } from "./timing.js";
 
-/** One call of the API: what it sends, and what counts as its success. */
+/** One call of the API: what it sends, and what counts as success. */
 export interface Operation<Result> {
-  /** What it does, as its errors begin: `Cancelling upload_abc123`. */
+  /** How its errors begin: `Cancelling upload_abc123`. */
   readonly name: string;
-  /** What its success is, as an InvalidResponseError misses it: `cancelled Upload`. */
+  /** What an InvalidResponseError expected: `cancelled Upload`. */
   readonly expected: string;
   /** Sends it: `(init) => client.POST("/uploads/{upload_id}/cancel", { ...init, params })`. */
   readonly send: (init: CallInit) => Promise<{ readonly error?: unknown; readonly response: Response }>;
-  /** Whether the body of a success is what was asked for; nothing else resolves. */
+  /** Whether the body of a success is the expected result. Nothing resolves without it. */
   readonly accepts: (body: unknown) => body is Result;
 }
 
 /** What {@link Operation.send} passes on to openapi-fetch. */
 interface CallInit {
-  readonly headers: CallHeaders;
-  readonly fetch: (request: Request | RequestParts) => Promise<Response>;
-  /** What openapi-fetch makes the request of. */
-  readonly Request: typeof RequestParts | undefined;
-  /** The body is read here. */
+  readonly headers: NonNullable<CallOptions["headers"]>;
+  readonly signal: AbortSignal | null;
+  readonly fetch: (request: Request, init?: RequestInit) => Promise<Response>;
   readonly parseAs: "stream";
 }
 
-type CallHeaders = NonNullable<CallOptions["headers"]>;
-
 /**
- * Carries out one operation. It resolves only to a body that the operation accepts.
+ * Carries out one operation: attempts it until a response is accepted, or until retrying can't help.
  *
- * @throws ApiError if the API refused, ConnectionError if it gave no answer, InvalidResponseError if its answer is not
- * what was asked for, TypeError if an argument can't be used (nothing is sent then), and the signal's reason if it
- * aborted.
+ * @param run The run that the call is part of, if it is.
+ * @throws ApiError if the API returned an error, ConnectionError if there was no response, InvalidResponseError if the
+ * response wasn't the expected one, TypeError if an argument can't be used (nothing is sent then), or the signal's reason
+ * if it aborted.
  */
 export async function perform<Result>(
   client: Client,
-  { name, expected, send, accepts }: Operation<Result>,
+  operation: Operation<Result>,
   options: CallOptions = {},
   run?: Run,
 ): Promise<Result> {
-  const sender = transportOf(client);
-  checkRetryOptions(options);
+  checkClient(client);
+  checkCallOptions(options);
+  const { settings } = client;
+  const maxRetries = options.maxRetries ?? settings.maxRetries ?? DEFAULT_MAX_RETRIES;
+  const timeout = options.timeout ?? settings.timeout ?? DEFAULT_TIMEOUT;
+  const maxWait = options.maxWait ?? settings.maxWait ?? DEFAULT_MAX_WAIT;
+  const onRetry = options.onRetry ?? settings.onRetry;
+  const headers = usable(options.headers);
+  const signals = signalsOf(client, options);
+  const call: Call = { name: operation.name, sent: [], unanswered: 0 };
+  const turn: Turn = { attempts: 0, rejections: 0, answersBefore: 0 };
 
-  const call = newCall(name);
-  const isObserved = sender.isObserved();
-  let answer: Answer | undefined;
-  const init: CallInit = {
-    headers: checkHeaders(options.headers),
-    fetch: async (request) => {
-      answer = await sender.send(request, call, options, run);
-      return answer.response.ok && !isObserved ? answer.response : unread(answer);
-    },
-    Request: isObserved ? undefined : RequestParts,
-    parseAs: "stream",
-  };
-  const signals = sender.signals(options);
   try {
-    // An abort need not wait for a middleware.
-    const { error, response } = await (isObserved ? bounded(signals, () => send(init)) : send(init));
-    if (response.status >= 400) throw new ApiError(call, response, error ?? "");
-
-    const body = parse(
-      response === answer?.response
-        ? answer.text
-        : await response.text().catch(() => "a body that a middleware has read, without a clone"),
-    );
-    if (accepts(body)) return body;
-    throw new InvalidResponseError(call, response, body, `with no ${expected}: ${asText(body)}`);
+    for (let retries = 0; ; ) {
+      await run?.enter(turn, signals);
+      const sentBefore = call.sent.length;
+      const timeIsUp = () => {
+        const problem = call.sent.length > sentBefore ? "no response" : "apiKey() or middleware didn't finish";
+        return new TimeoutError(call, undefined, `${problem} within ${timeout} ms`);
+      };
+      try {
+        const send = (signal: AbortSignal) => attempt(client, operation, call, headers, signal);
+        const result = await bounded(signals, send, { ms: timeout, timeIsUp });
+        run?.answered(turn);
+        return result;
+      } catch (error) {
+        if (!(error instanceof ClientError)) {
+          run?.interrupted(turn, error);
+          throw error; // a bad argument, middleware's own error, or the reason of an abort
+        }
+        if (error instanceof ConnectionError && call.sent.length > sentBefore) call.unanswered += 1;
+        const runDelay = run?.failed(turn, error);
+        const delay = runDelay ?? (retries < maxRetries ? delayAfter(error, retries, maxWait) : undefined);
+        if (delay === undefined || maxRetries === 0 || run?.ended.aborted) throw error;
+        onRetry?.(error, delay);
+        if (runDelay !== undefined) continue; // The run waits.
+        retries += 1;
+        await sleep(delay, signals, run?.ended);
+      }
+    }
   } catch (error) {
-    // So that the stack begins with who called, however deep down the error was made.
+    // So that the stack starts with the caller, however deep down the error was created.
     if (error instanceof ClientError) Error.captureStackTrace?.(error, perform);
-    else for (const signal of signals) signal.throwIfAborted(); // The reason as it is, even if it is falsy.
     throw error;
   }
+}
+
+/** The signals that abort a call. */
+export function signalsOf({ settings }: Client, { signal }: CallOptions): AbortSignal[] {
+  return [settings.signal, signal].filter((one) => one !== undefined);
+}
+
+/** One complete call of openapi-fetch, including middleware. It ends in a result or in one of our errors. */
+async function attempt<Result>(
+  client: Client,
+  { send, expected, accepts }: Operation<Result>,
+  call: Call,
+  headers: CallInit["headers"],
+  signal: AbortSignal,
+): Promise<Result> {
+  const { fetch } = client.settings;
+  const { error, response } = await send({
+    headers,
+    signal: fetch ? signal : null, // The platform's fetch takes it as an option, which is faster.
+    fetch: (request, init) =>
+      exchange(call, request, signal, async () =>
+        fetch ? Reflect.apply(fetch, undefined, [request, init]) : globalThis.fetch(request, { ...init, signal }),
+      ),
+    parseAs: "stream",
+  });
+  if (response.status >= 400) throw new ApiError(call, response, error ?? "");
+  const text = await readText(call, response, signal);
+  if (text === TOO_LONG) throw new InvalidResponseError(call, response, text, `${response.status} with ${text}`);
+  const body = parse(text);
+  if (response.ok && accepts(body)) return body;
+  const problem = `${response.status}, but not a ${expected}: ${asText(body)}`;
+  throw new InvalidResponseError(call, response, body, problem);
+}
+
+/** Sends a request. Of a success, the body is yet to be read; an error's is read here, where its size is limited. */
+async function exchange(
+  call: Call,
+  request: Request,
+  signal: AbortSignal,
+  send: () => Promise<Response>,
+): Promise<Response> {
+  if (signal.aborted) throw new Error("Too late to send the request");
+  call.sent.push(request.headers);
+  const response: Response = await send().then(Object, (thrown: unknown) => {
+    throw new ConnectionError(call, thrown);
+  });
+  const { ok, status, headers } = response;
+  if (isRedirect(response)) {
+    response.body?.cancel?.().catch(() => {});
+    const location = headers.get("location") ?? "an unknown place";
+    throw new InvalidResponseError(call, response, "", `${status} redirect to ${location}, which was not followed`);
+  }
+  if (!(status >= 200 && status <= 599)) {
+    throw new InvalidResponseError(call, response, "", `${status} is not an HTTP status`);
+  }
+  return ok && response instanceof Response ? response : withText(response, await readText(call, response, signal));
+}
+
+async function readText(call: Call, response: Response, signal: AbortSignal): Promise<string> {
+  try {
+    return await readBody(response, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof UnreadableBody)) throw new ConnectionError(call, thrown);
+    throw new InvalidResponseError(call, response, "", `${response.status} with ${thrown.message}`);
+  }
+}
+
+/** The response as if its body had not been read yet. */
+function withText({ status, headers, url }: Response, text: string): Response {
+  const body = status === 204 || status === 205 ? null : text;
+  return Object.defineProperties(new Response(body, { status, headers: [...(headers ?? [])] }), {
+    url: { value: url },
+    text: { value: async () => text }, // openapi-fetch reads the body of an error, even if middleware already has.
+  });
+}
+
+/** A browser hides the details of a redirect, and a custom fetch can have followed it. */
+function isRedirect({ type, redirected, status }: Response): boolean {
+  return type === "opaqueredirect" || redirected || (status >= 300 && status < 400);
 }

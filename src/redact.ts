@@ -1,18 +1,18 @@
 import { stringify } from "./text.js";
 
-/** The headers that carry credentials. Any of them replaces the API key, and what it carries is hidden. */
+/** The headers that carry credentials. Any of them replaces the API key, and errors hide what it carries. */
 const CREDENTIAL_HEADERS = ["authorization", "api-key", "x-api-key"];
 
-/** The shortest credential that is hidden, in characters: a shorter one is part of ordinary words. */
+/** The shortest credential that is hidden, in characters: a shorter one occurs in ordinary words. */
 const MIN_CREDENTIAL_LENGTH = 6;
-/** How deep the causes of causes are copied: an error may be its own cause. */
+/** How many levels of causes are copied: an error can be its own cause. */
 const MAX_CAUSES = 8;
 
 export function hasCredential(headers: Headers): boolean {
   return CREDENTIAL_HEADERS.some((name) => headers.has(name));
 }
 
-/** What a request's headers carry that must never show. */
+/** The credentials in a request's headers, which must never show. */
 export function credentialsOf(headers: Headers): string[] {
   return CREDENTIAL_HEADERS.flatMap((name) => {
     const value = headers.get(name) ?? "";
@@ -22,7 +22,7 @@ export function credentialsOf(headers: Headers): string[] {
   });
 }
 
-/** A JSON value in which no string, and no property's name, shows a credential. */
+/** A copy of a JSON value in which neither a string nor a property name shows a credential. */
 export function redact<Json>(credentials: readonly string[], value: Json): Json {
   const hide = hiding(credentials);
   return JSON.parse(
@@ -34,7 +34,7 @@ export function redact<Json>(credentials: readonly string[], value: Json): Json 
   );
 }
 
-/** A copy of what was thrown that is safe to print: its name, message, code and cause, each as a redacted text. */
+/** A copy of a thrown value that is safe to print: its name, message, code and cause, without credentials. */
 export function printable(credentials: readonly string[], thrown: unknown, depth: number = MAX_CAUSES): unknown {
   const hide = hiding(credentials);
   if (Object(thrown) !== thrown) return thrown && hide(String(thrown));
@@ -49,13 +49,13 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
       Object.defineProperty(copy, "cause", { value: printable(credentials, cause, depth - 1) });
     }
   } catch {
-    // A property that throws when it is read has nothing to say.
+    // A property that throws when it is read has nothing to tell.
   }
   copy.stack = String(copy);
   return copy;
 }
 
-/** What hides the credentials in a text, be they as they are or percent-encoded, as a URL has them. */
+/** Hides the credentials in a text, both as they are and percent-encoded, as in a URL. */
 export function hiding(credentials: readonly string[]): (text: string) => string {
   const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
   const forms = hidden.map(encodeURIComponent).concat(hidden);

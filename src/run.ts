@@ -1,94 +1,222 @@
-import { ApiError, type Call, ClientError, ConnectionError, InvalidResponseError } from "./errors.js";
-import { type Answer, MAX_RETRY_AFTER, type Run } from "./resilient-fetch.js";
-import { parse } from "./text.js";
-import { AbortGroup, Pace } from "./waiting.js";
+import { isKeyError } from "./client.js";
+import { ApiError, type ClientError, InvalidResponseError } from "./errors.js";
+import { backoff, isQuotaExhausted, isRetryable, waitOf } from "./retry.js";
+import { bounded } from "./timing.js";
 
-/** A run stops after so many failures in a row that tell of the API, and not of what was asked: the next would fail too. */
-const MAX_FAILURES_IN_A_ROW = 20;
-/** Calls in flight fail together, so that those of one wave don't count as more than a few in a row. */
-const MAX_WAVES = 2;
-/** The statuses below 500 that tell of the API: the key is refused, it may not do that, too slow, too many requests. */
-const STATUSES_OF_THE_API: readonly number[] = [401, 403, 408, 429];
+/** A run closes after this many API-wide failures in a row, or after `concurrency` if that is more. */
+const MIN_FAILURES_IN_A_ROW = 5;
+/** How often one call can close a run in which others get through; after that, its failures are its own. */
+const MAX_CLOSINGS = 3;
+/** How often one call can keep a run closed in which others got through before; after that, its failures are its own. */
+const MAX_REJECTIONS = 10;
+/** The statuses below 500 that indicate an API-wide problem: no permission, timeout, too many requests. */
+const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
 
-/** What many calls have in common: if the API asks one of them to wait, all wait; and all can be stopped. */
-export class SharedRun implements Run {
-  readonly #pace = new Pace();
+/** One call's part in a run. */
+export interface Turn {
+  attempts: number;
+  /** How often it closed the run, or kept it closed, although others had got through since its first attempt. */
+  rejections: number;
+  /** How many calls had got through before its first attempt. */
+  answersBefore: number;
+  /** Why its last attempt failed. */
+  error?: ClientError;
+}
+
+/** Why a call that had no attempt failed: the run ended first. */
+export class NotSent extends Error {}
+
+/** What a run is doing. Times are those of `performance.now()`, in ms. */
+export interface RunState {
+  /** How many attempts are in flight. */
+  readonly inFlight: number;
+  /** Since when the run has been waiting for a response. */
+  readonly waitingSince: number;
+  /** Undefined while the run is open. */
+  readonly closed: Closed | undefined;
+}
+
+interface Closed {
+  readonly error: ClientError;
+  readonly since: number;
+  /** When the next probe goes out. */
+  readonly nextTryAt: number;
+  /** When the run gives up. */
+  readonly endsAt: number;
+}
+
+/**
+ * What the calls of a run share. When the API limits the rate or is down, the run closes, and all calls wait. While it is
+ * closed, one call at a time goes out as a probe. When a probe gets through, the run opens.
+ */
+export class Run {
+  readonly concurrency: number;
+  readonly #maxWait: number;
   readonly #controller = new AbortController();
-  readonly #onRetry: (error: ClientError, wait: number) => void;
-  #group = new AbortGroup();
+  readonly #waiting = new Map<Turn, () => void>();
+  #closed: Closed | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #probe: Turn | undefined;
+  #failedProbes = 0;
   #failuresInARow = 0;
-  /** How many calls are in flight at once. */
-  concurrency = 1;
+  #answers = 0;
+  #inFlight = 0;
+  #waitingSince = 0;
+  #isLeft = false;
 
-  /** @param onRetry Told of each attempt that failed and is followed by another, and in how many ms. */
-  constructor(onRetry: (error: ClientError, wait: number) => void = () => {}) {
-    this.#onRetry = onRetry;
+  /** @param maxWait How long the run stays closed before it ends, in ms. */
+  constructor(concurrency: number, maxWait: number) {
+    this.concurrency = concurrency;
+    this.#maxWait = maxWait;
   }
 
-  get noMore(): AbortSignal {
+  /** Aborts when the run ends. */
+  get ended(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** How many ms until a request may be sent; 0 if it may be now. */
-  get wait(): number {
-    return this.#pace.remaining;
+  get state(): RunState {
+    return { inFlight: this.#inFlight, waitingSince: this.#waitingSince, closed: this.#closed };
   }
 
-  /** Nothing more is sent; the reason is that of `noMore`. */
-  stop(reason?: unknown): void {
+  /** Ends the run: nothing more is sent, and attempts in flight finish. */
+  end(reason: unknown): void {
+    clearTimeout(this.#timer);
     this.#controller.abort(reason);
+    this.#admit();
   }
 
-  ready(signals: readonly AbortSignal[] = []): Promise<void> | undefined {
-    return this.wait > 0 ? this.#pace.ready(signals, this.noMore) : undefined;
+  /** Ends the run, but calls that have had no attempt still get one, since nobody would hear that they weren't sent. */
+  leave(): void {
+    this.#isLeft = true;
+    this.end(undefined);
   }
 
-  group(): AbortGroup {
-    if (!this.#group.isOpen) this.#group = new AbortGroup();
-    return this.#group;
-  }
-
-  failed(call: Call, failure: Answer | ConnectionError, wait: number | undefined): void {
-    const error =
-      failure instanceof ConnectionError ? failure : new ApiError(call, failure.response, parse(failure.text));
-    if (error instanceof ApiError) {
-      if (isHopeless(error)) this.stop(error);
-      else if (error.status === 429) {
-        this.#pace.hold(error.retryAfter ?? wait ?? 0);
-        if (wait !== undefined) this.#count(error); // Waited for, it does not reject.
-      }
+  /**
+   * Called before each attempt. Waits while the run is closed, or until the call is the next probe.
+   *
+   * @throws The call's last error, or NotSent, once the run has ended.
+   */
+  async enter(turn: Turn, signals: readonly AbortSignal[]): Promise<void> {
+    if (this.#closed && !this.ended.aborted) {
+      const admitted = () =>
+        new Promise<void>((admit) => {
+          this.#waiting.set(turn, admit);
+          this.#admit();
+        });
+      await bounded(signals, admitted).finally(() => this.#waiting.delete(turn));
     }
-    if (wait !== undefined && !this.noMore.aborted) this.#onRetry(error, wait);
+    if (this.ended.aborted && !(this.#isLeft && turn.attempts === 0)) {
+      throw turn.error ?? new NotSent();
+    }
+    if (turn.attempts === 0) turn.answersBefore = this.#answers;
+    turn.attempts += 1;
+    if (this.#inFlight === 0) this.#waitingSince = performance.now();
+    this.#inFlight += 1;
   }
 
-  /** One of the calls resolved. */
-  succeeded(): void {
+  /** The API answered what this call asked, for better or worse. */
+  answered(turn: Turn): void {
+    this.#answers += 1;
     this.#failuresInARow = 0;
+    this.#waitingSince = performance.now();
+    if (this.#release(turn)) this.#open();
   }
 
-  /** One of the calls rejected, after its last attempt. */
-  rejected(error: unknown): void {
-    if (!(error instanceof ClientError)) return; // Of a bad argument, or an abort, nothing follows.
-    if (tellsOfApi(error)) this.#count(error);
-    else this.#failuresInARow = 0;
+  /** Nothing was learned about the API: the call was aborted, or could not be sent. */
+  interrupted(turn: Turn, error: unknown): void {
+    this.#release(turn);
+    if (isKeyError(error)) this.end(error);
+    this.#admit();
   }
 
-  #count(error: ClientError): void {
+  /**
+   * An attempt failed.
+   *
+   * @returns How long until the next probe, in ms, if the failure doesn't count against the call; otherwise undefined.
+   */
+  failed(turn: Turn, error: ClientError): number | undefined {
+    turn.error = error;
+    if (endsRun(error, this.#maxWait)) this.end(error);
+    if (!isApiWide(error)) this.answered(turn);
+    else if (this.#holds(turn, error, this.#release(turn)) && this.#closed && isRetryable(error)) {
+      return Math.max(this.#closed.nextTryAt - performance.now(), 0);
+    }
+    return undefined;
+  }
+
+  /** Closes the run if the failure calls for it. Returns whether it is the run's to wait out, not the call's own. */
+  #holds(turn: Turn, error: ClientError, wasProbe: boolean): boolean {
+    const now = performance.now();
     this.#failuresInARow += 1;
-    if (this.#failuresInARow >= Math.max(MAX_FAILURES_IN_A_ROW, MAX_WAVES * this.concurrency)) this.stop(error);
+    if (this.ended.aborted) return false;
+    if (this.#closed && !wasProbe) {
+      const wait = Math.max(this.#closed.nextTryAt - now, waitOf(error) ?? 0);
+      this.#close({ ...this.#closed, nextTryAt: now + wait }, wait);
+      return true;
+    }
+    const isRateLimit = error instanceof ApiError && error.status === 429;
+    const maxFailuresInARow = Math.max(MIN_FAILURES_IN_A_ROW, this.concurrency);
+    const closes = isRateLimit ? turn.rejections < MAX_CLOSINGS : this.#failuresInARow >= maxFailuresInARow;
+    if (!this.#closed && !closes) return false;
+
+    if (this.#answers > turn.answersBefore) turn.rejections += 1;
+    const { since, endsAt } = this.#closed ?? { since: now, endsAt: now + this.#maxWait };
+    if (now >= endsAt) {
+      this.end(error);
+      return false;
+    }
+    const delay = waitOf(error) ?? Math.min(backoff(this.#failedProbes), endsAt - now);
+    this.#failedProbes += 1;
+    this.#close({ error, since, endsAt, nextTryAt: now + delay }, delay);
+    return turn.rejections < MAX_REJECTIONS;
+  }
+
+  #close(closed: Closed, delay: number): void {
+    this.#closed = closed;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#admit();
+    }, delay);
+  }
+
+  #open(): void {
+    this.#closed = undefined;
+    this.#failedProbes = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#admit();
+  }
+
+  /** Admits all waiting calls, or the next probe when it is time for one: the call that was rejected least often. */
+  #admit(): void {
+    if (!this.#closed || this.ended.aborted) for (const admit of this.#waiting.values()) admit();
+    else if (!this.#timer && !this.#probe) {
+      const [next] = [...this.#waiting].sort(([one], [other]) => one.rejections - other.rejections);
+      this.#probe = next?.[0];
+      next?.[1]();
+    }
+  }
+
+  /** Returns whether the call was the probe. */
+  #release(turn: Turn): boolean {
+    this.#inFlight -= 1;
+    const wasProbe = this.#probe === turn;
+    if (wasProbe) this.#probe = undefined;
+    return wasProbe;
   }
 }
 
-/** Whether the next call would fail as this one did, for certain. */
-function isHopeless(error: ApiError): boolean {
-  const { status, code, type, retryAfter } = error;
-  const asksTooMuch = tellsOfApi(error) && (retryAfter ?? 0) > MAX_RETRY_AFTER;
-  return status === 401 || [code, type].includes("insufficient_quota") || asksTooMuch;
+/** Whether every other call would fail as well. */
+function endsRun(error: ClientError, maxWait: number): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return error.status === 401 || isQuotaExhausted(error) || (isApiWide(error) && (waitOf(error) ?? 0) > maxWait);
 }
 
-/** Whether the next call may well fail as this one did. */
-function tellsOfApi(error: ClientError): boolean {
-  if (error instanceof ApiError) return error.status >= 500 || STATUSES_OF_THE_API.includes(error.status);
-  // An Upload that is not cancelled says nothing of the others.
+/** Whether the error has nothing to do with what the call asked for. */
+function isApiWide(error: ClientError): boolean {
+  if (error instanceof ApiError) return error.status >= 500 || API_WIDE_STATUSES.includes(error.status);
+  // A success without an ID comes from a proxy, a captive portal or a maintenance page.
   return !(error instanceof InvalidResponseError && typeof Object(error.body).id === "string");
 }

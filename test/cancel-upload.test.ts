@@ -123,7 +123,7 @@ test("an answer about another Upload is an InvalidResponseError that names both"
   expect(error).toBeInstanceOf(InvalidResponseError);
   expect(error).toMatchObject({ status: 200, attempts: 1 });
   expect(String(error)).toMatch(
-    /^InvalidResponseError: Cancelling upload_abc123 failed: 200 with no cancelled Upload upload_abc123: .*upload_other/,
+    /^InvalidResponseError: Cancelling upload_abc123 failed: 200, but not a cancelled Upload upload_abc123: .*upload_other/,
   );
   expect(server.requests).toHaveLength(1);
 });
@@ -134,7 +134,31 @@ test("a middleware that reads the body without a clone causes an InvalidResponse
   client.use({ onResponse: async ({ response }) => void (await response.text()) });
   const error = await rejection(cancelUpload(client, "upload_abc123"));
   expect(error).toBeInstanceOf(InvalidResponseError);
-  expect(String(error)).toContain("a body that a middleware has read, without a clone");
+  expect(String(error)).toContain(
+    "200 with a body that was already read: a fetch or a middleware should read response.clone()",
+  );
+});
+
+test("middleware that reads an error without a clone leaves it an ApiError", async () => {
+  await using server = await serve(json(404, { error: { message: "No such Upload" } }));
+  for (const read of [(response: Response) => response.text(), (response: Response) => response.json()]) {
+    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+    client.use({ onResponse: async ({ response }) => void (await read(response)) });
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({
+      name: "ApiError",
+      status: 404,
+      attempts: 1,
+      message: expect.stringContaining("404 No such Upload"),
+    });
+  }
+});
+
+test("an ID of a megabyte makes a message that is short", async () => {
+  await using server = await serve(json(404, {}));
+  const id = "u".repeat(1_000);
+  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", fetch: async () => Response.json({}) });
+  expect(String(await rejection(cancelUpload(client, "u".repeat(1024 * 1024)))).length).toBeLessThan(1_200);
+  expect(String(await rejection(cancelUpload(client, id))).length).toBeLessThan(1_200);
 });
 
 test("a Response that a middleware gives before anything is sent counts too", async () => {

@@ -142,7 +142,7 @@ describe("a key that no header can carry is a TypeError that doesn't show it", (
 
   test("nor does a header that holds one", () => {
     const create = () => createClient({ headers: { authorization: "Bearer sk-secret\n\n." } });
-    expect(create).toThrow(new TypeError("headers must be what HTTP can carry"));
+    expect(create).toThrow(new TypeError("headers must have names and values that HTTP allows"));
   });
 });
 
@@ -158,7 +158,9 @@ test.for([
   "http://[::1",
   "http://a b/",
 ])("the baseUrl %j is a TypeError that says what is expected", (baseUrl) => {
-  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(/^baseUrl must be an http\(s\) URL/);
+  expect(() => createClient({ apiKey: "sk-test", baseUrl })).toThrow(
+    /^baseUrl must be an? (http\(s\) URL, such as|URL without a user, query or fragment$)/,
+  );
 });
 
 test("inspecting the client doesn't show the key", () => {
@@ -296,25 +298,24 @@ test.for([[undefined], [null], [{}], [createOpenapiClient()]])(
   async ([client]) => {
     await using server = await serve(json(200, cancelledUpload));
     const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, "upload_abc123"]));
-    expect(String(error)).toBe("TypeError: client must be made by createClient()");
+    expect(String(error)).toBe("TypeError: client must be created by createClient()");
     expect(server.requests).toHaveLength(0);
   },
 );
 
-test("a middleware never sees the key, neither before nor after the request is sent", async () => {
+test("middleware sees the key, as in openapi-fetch, and can replace it", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const seen: (string | null)[] = [];
   const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
   client.use({
     onRequest: ({ request }) => {
       seen.push(request.headers.get("authorization"));
-      return new Request(request, { headers: { "x-trace": "1" } });
+      request.headers.set("authorization", "Bearer sk-other");
     },
-    onResponse: ({ request }) => void seen.push(request.headers.get("authorization")),
   });
   await cancelUpload(client, "upload_abc123");
-  expect(seen).toEqual([null, null]);
-  expect(server.requests[0]?.headers).toMatchObject({ authorization: "Bearer sk-test", "x-trace": "1" });
+  expect(seen).toEqual(["Bearer sk-test"]);
+  expect(server.requests[0]?.headers.authorization).toBe("Bearer sk-other");
 });
 
 describe("a custom fetch may answer with something that only resembles a Response", () => {
@@ -351,9 +352,46 @@ test.for([[undefined], [null], [""]])(
   async ([reason]) => {
     await using server = await serve(json(200, cancelledUpload));
     const client = createClient({ baseUrl: server.url, apiKey: () => Promise.reject(reason) });
-    expect(String(await rejection(cancelUpload(client, "upload_abc123")))).toBe(
-      `Error: Cancelling upload_abc123 stopped, for no other reason than ${reason}`,
-    );
+    expect(String(await rejection(cancelUpload(client, "upload_abc123")))).toBe(`Error: apiKey() failed: ${reason}`);
     expect(server.requests).toHaveLength(0);
   },
 );
+
+describe("a baseUrl leads to the same place", () => {
+  test.for<[string, string | URL, string]>([
+    ["with whitespace around it", " https://gateway.example/v1 \n", "https://gateway.example/v1"],
+    ["with a slash at its end", "https://gateway.example/v1/", "https://gateway.example/v1"],
+    ["with double slashes", "https://gateway.example//openai//v1//", "https://gateway.example/openai/v1"],
+    ["with an @ in its path", "https://gateway.example/@acct/v1", "https://gateway.example/@acct/v1"],
+    ["as a URL", new URL("https://gateway.example/v1"), "https://gateway.example/v1"],
+    ["without a path", "https://gateway.example", "https://gateway.example"],
+  ])("%s", async ([, baseUrl, expected]) => {
+    const sent: string[] = [];
+    const fetch = async ({ url }: Request) => {
+      sent.push(url);
+      return Response.json(cancelledUpload);
+    };
+    await cancelUpload(createClient({ apiKey: "sk-test", baseUrl, fetch }), "upload_abc123");
+    expect(sent).toEqual([`${expected}/uploads/upload_abc123/cancel`]);
+  });
+});
+
+describe("an option of the wrong type is a TypeError that names it", () => {
+  test.for<[unknown, string]>([
+    [null, "options must be an object"],
+    ["sk-test", "options must be an object"],
+    [{ signal: new AbortController() }, "signal must be an AbortSignal"],
+    [{ onRetry: "log" }, "onRetry must be a function"],
+    [{ maxWait: "1m" }, "maxWait must be a whole number"],
+  ])("%j", async ([options, message]) => {
+    expect(() => Reflect.apply(createClient, undefined, [options])).toThrow(message);
+    const client = createClient({ apiKey: "sk-test" });
+    const error = await rejection(Reflect.apply(cancelUpload, undefined, [client, "upload_abc123", options]));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain(message);
+  });
+
+  test("fetch", () => {
+    expect(() => Reflect.apply(createClient, undefined, [{ fetch: "fetch" }])).toThrow("fetch must be a function");
+  });
+});

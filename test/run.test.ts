@@ -1,193 +1,251 @@
-import { describe, expect, test, vi } from "vitest";
-import { type CancelUploadResult, cancelUpload, cancelUploads, createClient } from "../src/index.js";
-import { rejection } from "./support/rejection.js";
-import { cancelling, inTurn, json, serve } from "./support/server.js";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type CancelUploadResult, type CancelUploadsOptions, cancelUploads, createClient } from "../src/index.js";
+import { idOf } from "./support/server.js";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** How long the simulated API takes to respond, in ms. */
+const LATENCY = 20;
+
+type Api = (request: { readonly id: string; readonly time: number; readonly count: number }) => Response;
+
+const refused: Api = () => {
+  throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:443") });
+};
+
+function status(code: number, headers: HeadersInit = {}): Response {
+  return Response.json({ error: { message: "no" } }, { status: code, headers });
+}
 
 function ids(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `upload_${index}`);
 }
 
-/** The results until the run ended, and what it threw. */
-async function runToEnd(results: AsyncIterable<CancelUploadResult>) {
-  const given: CancelUploadResult[] = [];
-  let thrown: unknown;
-  try {
-    for await (const result of results) given.push(result);
-  } catch (error) {
-    thrown = error;
-  }
-  return { given, thrown, failed: given.filter(({ error }) => error) };
-}
-
-/** Gives one ID, and then waits for ever. */
-async function* stuckAfterOne() {
-  yield "upload_0";
-  await new Promise(() => {});
-}
-
-describe("a loop that is left ends, even if its source waits for its next ID", () => {
-  test("by break", async () => {
-    await using server = await serve(cancelling);
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    for await (const _ of cancelUploads(client, stuckAfterOne())) break;
-    expect(server.requests).toHaveLength(1);
-  });
-
-  test("by throw", async () => {
-    await using server = await serve(cancelling);
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const loop = async () => {
-      for await (const _ of cancelUploads(client, stuckAfterOne())) throw new Error("enough");
-    };
-    expect(await rejection(loop())).toMatchObject({ message: "enough" });
-  });
-});
-
-describe("a rate limit", () => {
-  test("makes no call of a run fail, however often it refuses", async () => {
-    let allowed = 2;
-    await using server = await serve((request, response) => {
-      if (allowed > 0) {
-        allowed -= 1;
-        return cancelling(request, response);
-      }
-      if (server.requests.length % 8 === 0) allowed = 2;
-      return json(429, {}, { "retry-after-ms": "5" })(request, response);
-    });
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const { given, failed, thrown } = await runToEnd(cancelUploads(client, ids(40)));
-    expect([given.length, failed, thrown]).toEqual([40, [], undefined]);
-  });
-
-  test("without a Retry-After holds all calls back as long as the one that was refused", async () => {
-    const waiting: number[] = [];
-    let refusedAt = Number.POSITIVE_INFINITY;
-    await using server = await serve((request, response) => {
-      if (server.requests.length > 1) waiting.push(performance.now() - refusedAt);
-      else refusedAt = performance.now();
-      return inTurnOnce(request, response);
-    });
-    const inTurnOnce = inTurn(json(429, {}), cancelling);
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const { failed } = await runToEnd(cancelUploads(client, ids(5), { concurrency: 1 }));
-    expect(failed).toEqual([]);
-    expect(Math.min(...waiting)).toBeGreaterThan(370);
-  });
-
-  test("that never ends stops the run", async () => {
-    await using server = await serve(json(429, {}, { "retry-after-ms": "1" }));
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const { thrown } = await runToEnd(cancelUploads(client, ids(1_000)));
-    expect(thrown).toMatchObject({ name: "ApiError", status: 429 });
-    expect(server.requests.length).toBeLessThan(60);
-  });
-});
-
-describe("a run goes on", () => {
-  test("after a wave of failures in many calls at once", async () => {
-    await using server = await serve((request, response) =>
-      (server.requests.length <= 50 ? json(500, {}) : cancelling)(request, response),
-    );
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test", maxRetries: 0 });
-    const { given, failed, thrown } = await runToEnd(cancelUploads(client, ids(200), { concurrency: 50 }));
-    expect([given.length, failed.length, thrown]).toEqual([200, 50, undefined]);
-  });
-
-  test.for([
-    ["404 with a Retry-After", json(404, {}, { "retry-after": "120" })],
-    ["400", json(400, {})],
-    ["an Upload that is pending", json(200, { id: "upload_0", status: "pending" })],
-  ] as const)("however often the answer is %s", async ([, answer]) => {
-    await using server = await serve(answer);
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const { failed, thrown } = await runToEnd(cancelUploads(client, ids(100)));
-    expect([failed.length, thrown]).toEqual([100, undefined]);
-  });
-});
-
-describe("a run that can't send anything stops at once, and throws why", () => {
-  test.for<[string, Parameters<typeof createClient>[0]]>([
-    ["There is no API key: pass apiKey, or set OPENAI_API_KEY", {}],
-    ["the vault is closed", { apiKey: () => Promise.reject(new Error("the vault is closed")) }],
-    ["apiKey must be visible ASCII characters", { apiKey: () => "a b" }],
-  ])("%s", async ([message, options]) => {
-    await using server = await serve(cancelling);
-    const { given, thrown } = await runToEnd(
-      cancelUploads(createClient({ baseUrl: server.url, ...options }), ids(1_000)),
-    );
-    expect(thrown).toMatchObject({ message: expect.stringContaining(message) });
-    expect(given.length).toBeLessThanOrEqual(8);
-    expect(server.requests).toHaveLength(0);
-  });
-
-  test("a client that is none", async () => {
-    const { given, thrown } = await runToEnd(Reflect.apply(cancelUploads, undefined, [{}, ids(10)]));
-    expect([given, String(thrown)]).toEqual([[], "TypeError: client must be made by createClient()"]);
-  });
-
-  test("headers that HTTP can't carry", async () => {
-    await using server = await serve(cancelling);
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const { given, thrown } = await runToEnd(cancelUploads(client, ids(10), { headers: { "a b": "c" } }));
-    expect([given, String(thrown)]).toEqual([[], "TypeError: headers must be what HTTP can carry"]);
-  });
-});
-
-test("the client's own signal stops a run", async () => {
-  const controller = new AbortController();
-  await using server = await serve((request, response) => {
-    if (server.requests.length === 4) controller.abort("enough");
-    else cancelling(request, response);
-  });
-  const client = createClient({ baseUrl: server.url, apiKey: "sk-test", signal: controller.signal });
-  const { given, thrown } = await runToEnd(cancelUploads(client, ids(1_000), { concurrency: 1 }));
-  expect([given.length, thrown]).toEqual([4, "enough"]);
-});
-
-test("a call that still waits for its key when the run stops is not sent", async () => {
-  let giveKey = (_key: string) => {};
-  const late = new Promise<string>((resolve) => {
-    giveKey = resolve;
-  });
-  const apiKey = vi.fn(() => late).mockImplementationOnce(async () => "sk-first");
-  await using server = await serve(json(401, {}));
-  const run = runToEnd(cancelUploads(createClient({ baseUrl: server.url, apiKey }), ids(3), { concurrency: 3 }));
-  await vi.waitUntil(() => server.requests.length === 1 && apiKey.mock.calls.length === 3);
-  await fetch(server.url); // a round trip: the 401 has arrived
-  giveKey("sk-late");
-  const { given, thrown } = await run;
-  expect(thrown).toMatchObject({ status: 401 });
-  expect(given).toHaveLength(3);
-  expect(server.requests.filter(({ headers }) => headers.authorization === "Bearer sk-late")).toHaveLength(0);
-});
-
-test("an ID that can't even become a text is one failed result", async () => {
-  await using server = await serve(cancelling);
-  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-  const strange = [Symbol("upload_1"), Object.create(null), 5];
-  const { given, failed } = await runToEnd(Reflect.apply(cancelUploads, undefined, [client, [...strange, "upload_1"]]));
-  expect([given.length, failed.length]).toEqual([4, 3]);
-  for (const uploadId of strange) {
-    expect(await rejection(Reflect.apply(cancelUpload, undefined, [client, uploadId]))).toBeInstanceOf(TypeError);
-  }
-});
-
-test.for<[string, (response: Response) => Promise<unknown>]>([
-  [
-    "reads the body without a clone",
-    async (response) => {
-      await response.text();
-      return response;
+/** Cancels so many Uploads at a simulated API, which responds with a cancelled Upload unless `api` does otherwise. */
+async function simulate(
+  count: number,
+  api: (...request: Parameters<Api>) => Response | undefined,
+  options: CancelUploadsOptions & { readonly apiKey?: () => Promise<string> | string } = {},
+) {
+  const start = Date.now();
+  const sent: { readonly id: string; readonly time: number }[] = [];
+  const { apiKey = "sk-test", ...callOptions } = options;
+  const client = createClient({
+    apiKey,
+    fetch: async (request) => {
+      const id = idOf(request);
+      const time = Date.now() - start;
+      sent.push({ id, time });
+      const nth = sent.length;
+      await new Promise((resolve) => setTimeout(resolve, LATENCY));
+      return api({ id, time, count: nth }) ?? Response.json({ id, status: "cancelled" });
     },
-  ],
-  ["answers with json() alone", async (response) => ({ ok: true, status: 200, headers: response.headers })],
-])("a fetch that %s is told so, and nothing is sent again", async ([, answer]) => {
-  await using server = await serve(cancelling);
-  const custom = async (request: Request) => answer(await fetch(request));
-  const client = Reflect.apply(createClient, undefined, [{ baseUrl: server.url, apiKey: "sk-test", fetch: custom }]);
-  expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({
-    name: "InvalidResponseError",
-    message: expect.stringContaining("your fetch should read that of a clone()"),
   });
-  expect(server.requests).toHaveLength(1);
+  const results: CancelUploadResult[] = [];
+  let thrown: unknown;
+  const run = (async () => {
+    for await (const result of cancelUploads(client, ids(count), callOptions)) results.push(result);
+  })().catch((error: unknown) => {
+    thrown = error;
+  });
+  await vi.runAllTimersAsync();
+  await run;
+  expect(vi.getTimerCount()).toBe(0);
+  const failed = results.filter(({ error }) => error);
+  return { results, failed, thrown, sent, duration: Date.now() - start };
+}
+
+describe("no ID fails because of", () => {
+  test("a rate limit without Retry-After", async () => {
+    const { results, failed, thrown, sent } = await simulate(200, ({ time }) =>
+      time < 3_000 ? status(429) : undefined,
+    );
+    expect([results.length, failed, thrown]).toEqual([200, [], undefined]);
+    expect(sent.filter(({ time }) => time < 3_000).length).toBeLessThan(20);
+  });
+
+  test("a rate limit with Retry-After, with 50 in flight", async () => {
+    const api: Parameters<typeof simulate>[1] = ({ time }) =>
+      time < 2_500 ? status(429, { "retry-after": "1" }) : undefined;
+    const { results, failed, thrown, sent } = await simulate(200, api, { concurrency: 50, maxRetries: 5 });
+    expect([results.length, failed, thrown]).toEqual([200, [], undefined]);
+    expect(sent.filter(({ time }) => time < 2_500)).toHaveLength(52); // the first 50, and two probes
+  });
+
+  test("a rate limit that lets a few calls through at a time", async () => {
+    let allowed = 2;
+    const { results, failed, thrown } = await simulate(200, ({ count }) => {
+      if (count % 8 === 0) allowed = 2;
+      allowed -= 1;
+      return allowed >= 0 ? undefined : status(429, { "retry-after-ms": "5" });
+    });
+    expect([results.length, failed, thrown]).toEqual([200, [], undefined]);
+  });
+
+  test.for<[string, Api]>([
+    ["500", () => status(500)],
+    ["connections that are refused", refused],
+  ])("an outage of 8 s: %s", async ([, api]) => {
+    for (const from of [0, 60]) {
+      const { results, failed, thrown, sent } = await simulate(200, (request) =>
+        request.time >= from && request.time < from + 8_000 ? api(request) : undefined,
+      );
+      expect([results.length, failed, thrown]).toEqual([200, [], undefined]);
+      const during = sent.filter(({ time }) => time >= from && time < from + 8_000);
+      expect(during.length).toBeLessThan(25);
+    }
+  });
+});
+
+describe("while a run is closed", () => {
+  test("its waits double, from 0.5 s to 8 s, minus up to a quarter", async () => {
+    const { sent } = await simulate(10, ({ time }) => (time < 40_000 ? status(429) : undefined), { concurrency: 1 });
+    const times = sent.map(({ time }) => time);
+    const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0) - LATENCY);
+    for (const [index, most] of [500, 1_000, 2_000, 4_000, 8_000, 8_000].entries()) {
+      expect(waits[index]).toBeGreaterThanOrEqual(most * 0.75 - 1);
+      expect(waits[index]).toBeLessThanOrEqual(most + 1);
+    }
+  });
+
+  test("nothing is sent, except one probe at a time, by a different call each time", async () => {
+    const { sent } = await simulate(8, ({ time }) => (time < 10_000 ? status(429) : undefined));
+    const probes = sent.filter(({ time }) => time > 0 && time < 10_000);
+    expect(probes.length).toBeGreaterThan(3);
+    expect(new Set(probes.map(({ id }) => id)).size).toBe(probes.length);
+    expect(new Set(probes.map(({ time }) => time)).size).toBe(probes.length);
+  });
+
+  test("onRetry is told of each attempt that will be retried, and of the wait", async () => {
+    const onRetry = vi.fn();
+    const { sent } = await simulate(3, ({ time }) => (time < 100 ? status(429, { "retry-after": "2" }) : undefined), {
+      onRetry,
+    });
+    expect(onRetry.mock.calls.map(([error, delay]) => [error.status, delay])).toEqual(Array(3).fill([429, 2_000]));
+    expect(sent).toHaveLength(6);
+  });
+
+  test("a rejected call with maxRetries: 0 fails, since it is never sent twice", async () => {
+    const { sent, failed, thrown } = await simulate(9, ({ time }) => (time < 100 ? status(429) : undefined), {
+      maxRetries: 0,
+    });
+    expect([failed.length, thrown]).toEqual([8, undefined]);
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(sent.length);
+  });
+});
+
+test("an ID that is always rate-limited fails by itself, and barely delays the others", async () => {
+  for (const bad of ["upload_0", "upload_200", "upload_399"]) {
+    const finished = new Map<string, number>();
+    const { results, failed, thrown, sent } = await simulate(400, ({ id, time }) => {
+      finished.set(id, time);
+      return id === bad ? status(429) : undefined;
+    });
+    expect([results.length, failed.map(({ uploadId }) => uploadId), thrown]).toEqual([400, [bad], undefined]);
+    expect(failed[0]?.error).toMatchObject({ name: "ApiError", status: 429 });
+    expect(sent.filter(({ id }) => id === bad).length).toBeLessThan(15);
+    finished.delete(bad);
+    expect(Math.max(...finished.values())).toBeLessThan(4_000); // 1,000 without it
+  }
+});
+
+test("scattered failures neither close a run nor slow it down", async () => {
+  const { results, thrown, sent, duration } = await simulate(
+    200,
+    ({ count }) => ([3, 6, 9].includes(count % 10) ? status(500) : undefined),
+    { concurrency: 20 },
+  );
+  expect([results.length, thrown]).toEqual([200, undefined]);
+  const firstAttempts = new Map([...sent].reverse().map(({ id, time }) => [id, time]));
+  expect(Math.max(...firstAttempts.values())).toBeLessThan(3_000);
+  expect(duration).toBeLessThan(5_000); // the last one to fail is retried after 0.5 s and 1 s
+});
+
+describe("a run ends", () => {
+  test.for<[string, Api]>([
+    ["429", () => status(429)],
+    ["500", () => status(500)],
+    ["403", () => status(403)],
+    ["no response", refused],
+    ["a login page", () => new Response("<html>")],
+  ])("once it has been closed for maxWait: %s", async ([, api]) => {
+    const { results, thrown, sent, duration } = await simulate(1_000, api, { maxWait: 20_000 });
+    expect(thrown).toBeInstanceOf(Error);
+    expect(duration).toBeGreaterThan(19_000);
+    expect(duration).toBeLessThan(22_000);
+    expect(sent.length).toBeLessThan(40);
+    const reported = results.filter(({ error }) => !error?.message.includes("was not sent"));
+    expect(new Set(reported.map(({ uploadId }) => uploadId))).toEqual(new Set(sent.map(({ id }) => id)));
+  });
+
+  test("at once if the API asks for more than maxWait", async () => {
+    const { results, thrown, sent } = await simulate(100, () => status(429, { "retry-after": "11" }), {
+      maxWait: 10_000,
+    });
+    expect(thrown).toMatchObject({ status: 429, retryAfter: 11_000, message: expect.stringContaining("11 s") });
+    expect([results.length, sent.length]).toEqual([8, 8]);
+  });
+
+  test("with a result for IDs that were taken but not sent, which says so", async () => {
+    const api: Parameters<typeof simulate>[1] = ({ id, time }) =>
+      id === "upload_0" ? status(time < 100 ? 429 : 401) : undefined;
+    const { results, thrown } = await simulate(9, api, { concurrency: 2 });
+    expect(thrown).toMatchObject({ status: 401 });
+    const unsent = results.find(({ error }) => error?.message.includes("was not sent"));
+    expect(unsent?.error?.message).toBe(`${unsent?.uploadId} was not sent: the run stopped first`);
+    expect(unsent?.error?.cause).toBe(thrown);
+  });
+
+  test("at once without a key", async () => {
+    const fetch = vi.fn();
+    const results = cancelUploads(createClient({ fetch }), ids(1_000), { concurrency: 1 });
+    expect((await results.next()).value).toMatchObject({ uploadId: "upload_0", error: expect.any(TypeError) });
+    await expect(results.next()).rejects.toThrow("There is no API key: pass apiKey, or set OPENAI_API_KEY");
+    expect(fetch).not.toHaveBeenCalled();
+  });
+
+  test.for<[string, () => Promise<string> | string]>([
+    ["the vault is closed", () => Promise.reject(new Error("the vault is closed"))],
+    ["apiKey must be visible ASCII characters", () => "a b"],
+    ["apiKey() failed: undefined", () => Promise.reject()],
+  ])("at once without a usable key: %s", async ([message, apiKey]) => {
+    const { results, thrown, sent } = await simulate(1_000, () => undefined, { apiKey });
+    expect(thrown).toMatchObject({ message: expect.stringContaining(message) });
+    expect(results.length).toBeLessThanOrEqual(8);
+    expect(sent).toEqual([]);
+  });
+});
+
+test.for([
+  ["a 404 with Retry-After", () => status(404, { "retry-after": "120" })],
+  ["a 400", () => status(400)],
+  ["a 409", () => status(409, { "x-should-retry": "false" })],
+  ["an Upload that is pending", () => Response.json({ id: "upload_0", status: "pending" })],
+] as const)("%s never closes a run", async ([, api]) => {
+  const { failed, thrown, duration } = await simulate(100, api);
+  expect([failed.length, thrown]).toEqual([100, undefined]);
+  expect(duration).toBe((100 / 8 + 0.5) * LATENCY);
+});
+
+test("what middleware throws during a run is in the result, and doesn't end the run", async () => {
+  const fetch = async (request: Request) => Response.json({ id: idOf(request), status: "cancelled" });
+  const client = createClient({ apiKey: "sk-test", fetch });
+  client.use({
+    onRequest: ({ request }) => {
+      return request.url.includes("upload_1/") ? Promise.reject("no disk space") : undefined;
+    },
+  });
+  const results: CancelUploadResult[] = [];
+  for await (const result of cancelUploads(client, ids(3))) results.push(result);
+  const failed = results.filter(({ error }) => error);
+  expect(results).toHaveLength(3);
+  expect(failed.map(({ uploadId, error }) => [uploadId, error?.message, error?.cause])).toEqual([
+    ["upload_1", "Cancelling upload_1 failed: no disk space", "no disk space"],
+  ]);
 });

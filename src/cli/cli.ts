@@ -2,7 +2,9 @@
 import { setFlagsFromString } from "node:v8";
 import { cancelInRun } from "../cancel-uploads.js";
 import { type Client, createClient } from "../client.js";
-import { SharedRun } from "../run.js";
+import type { ClientError } from "../errors.js";
+import { DEFAULT_MAX_WAIT } from "../retry.js";
+import { Run } from "../run.js";
 import { excerpt } from "../text.js";
 import { installFetch } from "./fetch.js";
 import { isId, StdinLines } from "./ids.js";
@@ -38,12 +40,13 @@ const client = createClientOrExit();
 
 const stdin = args.includes(STDIN) ? new StdinLines() : undefined;
 const seen = new Seen();
-const run = new SharedRun((error, wait) => report.retry(error, wait));
+const concurrency = options.dryRun ? 1 : options.concurrency;
+const run = new Run(concurrency, DEFAULT_MAX_WAIT);
 const report = new Report({
   success: options.dryRun ? "would be sent" : "cancelled",
   total: stdin ? undefined : new Set(args).size,
   share: () => stdin?.share,
-  wait: () => run.wait,
+  wait: () => Math.max((run.state.closed?.nextTryAt ?? 0) - performance.now(), 0),
   json: options.json ?? false,
   verbose: options.verbose ?? false,
 });
@@ -66,24 +69,24 @@ for (const [signal, exitCode] of EXIT_CODES) {
       return;
     }
     isInterrupted = true;
-    run.stop(STOPPED);
+    run.end(STOPPED);
     report.note("Stopping: nothing more is sent; waiting for requests in flight. A second signal stops at once.");
   });
 }
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exitCode ??= EXIT_FAILURE;
-  if (!run.noMore.aborted && error.code !== "EPIPE") report.note(`error: ${error.message}`);
-  run.stop(STOPPED); // What can't be reported should not be cancelled.
+  if (!run.ended.aborted && error.code !== "EPIPE") report.note(`error: ${error.message}`);
+  run.end(STOPPED); // What can't be reported should not be cancelled.
 });
 // Nobody may be there to read what is for people; the work goes on.
 process.stderr.on("error", () => {});
 // It may wait for its next line for ever.
-run.noMore.addEventListener("abort", () => stdin && process.stdin.destroy());
+run.ended.addEventListener("abort", () => stdin && process.stdin.destroy());
 
 let isWhole = false;
 try {
-  const concurrency = options.dryRun ? 1 : options.concurrency;
-  const results = cancelInRun(run, client, uploadIds(), { concurrency, signal: giveUp.signal });
+  const onRetry = (error: ClientError, delay: number) => report.retry(error, delay);
+  const results = cancelInRun(run, client, uploadIds(), { onRetry, signal: giveUp.signal });
   for await (const { uploadId, upload, error } of results) {
     const request = planned.get(uploadId);
     planned.delete(uploadId);
@@ -96,7 +99,7 @@ try {
   isWhole = true;
 } catch (error) {
   process.exitCode ??= EXIT_FAILURE;
-  if (error !== run.noMore.reason) report.note(`error: ${error instanceof Error ? error.message : error}`);
+  if (error !== run.ended.reason) report.note(`error: ${error instanceof Error ? error.message : error}`);
   else if (error !== STOPPED) report.stopped(error);
 }
 report.end(isWhole);

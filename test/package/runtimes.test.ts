@@ -15,6 +15,8 @@ const project = projectWith({
   workerd: "1.20261117.1",
   "node-fetch-2": "npm:node-fetch@2.7.0",
   "node-fetch-3": "npm:node-fetch@3.3.2",
+  "undici-7": "npm:undici@7",
+  "undici-8": "npm:undici@8",
 });
 const { esm, commonJs, options } = programs();
 const imports = project.write("import.mjs", esm);
@@ -93,6 +95,45 @@ test.for(["2", "3"])("with the fetch of node-fetch %s a program cancels an Uploa
      console.log((await cancelUpload(client, "upload_abc123")).status);`,
   );
   expect(await run(process.execPath, program)).toBe("cancelled\n");
+});
+
+describe("a proxy through undici", () => {
+  const program = (name: string, lines: string) =>
+    project.write(
+      name,
+      `import { createServer } from "node:http";
+       import { once } from "node:events";
+       import { cancelUpload, createClient } from "openai-cancel-upload";
+       const proxy = createServer((request, response) => {
+         response.end(JSON.stringify({ id: "upload_abc123", status: "cancelled", via: request.url }));
+       }).on("connect", (request, socket) => {
+         socket.write("HTTP/1.1 200 OK\\r\\n\\r\\n");
+         proxy.emit("connection", socket);
+       });
+       await once(proxy.listen(0, "127.0.0.1"), "listening");
+       const url = "http://127.0.0.1:" + proxy.address().port;
+       const shared = { apiKey: "sk-test", baseUrl: "http://api.invalid/v1", timeout: 5_000, maxRetries: 0 };
+       ${lines}
+       console.log((await cancelUpload(client, "upload_abc123")).status);
+       process.exit();`,
+    );
+
+  test.for(NODES)("version 7 works as a dispatcher of Node %s's own fetch", async (version) => {
+    const lines = `const { ProxyAgent } = await import("undici-7");
+      const client = createClient({ ...shared, requestInitExt: { dispatcher: new ProxyAgent(url) } });`;
+    expect(await run(`node@${version}`, program("dispatcher.mjs", lines))).toBe("cancelled\n");
+  });
+
+  test.for([
+    ["20.19.0", "7"],
+    ["24", "8"],
+    ["26", "8"],
+  ] as const)("on Node %s, version %s works with its own fetch and Request", async ([version, undici]) => {
+    const lines = `const { EnvHttpProxyAgent, fetch, Request } = await import("undici-${undici}");
+      const dispatcher = new EnvHttpProxyAgent({ httpProxy: url });
+      const client = createClient({ ...shared, Request, fetch: (request) => fetch(request, { dispatcher }) });`;
+    expect(await run(`node@${version}`, program(`pair-${undici}.mjs`, lines))).toBe("cancelled\n");
+  });
 });
 
 test("on workerd (Cloudflare Workers) a worker cancels an Upload", async () => {

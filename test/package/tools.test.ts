@@ -7,6 +7,7 @@ const project = projectWith({
   "jest-29": "npm:jest@29.7.0",
   "jest-30": "npm:jest@30.5.2",
   "jest-environment-jsdom": "30.5.2",
+  "jest-environment-jsdom-29": "npm:jest-environment-jsdom@29.7.0",
   "whatwg-fetch": "3.6.20",
 });
 const { options } = programs();
@@ -22,18 +23,24 @@ test.for(["29", "30"])("Jest %s with its defaults runs a test that cancels an Up
   await project.output(process.execPath, `node_modules/jest-${version}/bin/jest.js`, file);
 });
 
-test("Jest with jsdom, which has no fetch, runs a test with a polyfill of it", async () => {
+test.for([
+  ["29", "jsdom-29"],
+  ["30", "jsdom"],
+])("Jest %s with jsdom, which has no fetch, runs a test with a polyfill of it", async ([version, environment]) => {
   const file = project.write(
-    "jsdom.test.js",
+    `jsdom-${version}.test.js`,
     `const { cancelUpload, createClient } = require("openai-cancel-upload");
      test("cancels", async () => {
        expect(typeof fetch).toBe("undefined");
        const { fetch: fetchByXhr } = require("whatwg-fetch");
-       const client = createClient({ ...${options}, fetch: fetchByXhr });
+       const client = createClient({ ...${options}, fetch: fetchByXhr, signal: new AbortController().signal });
        expect(await cancelUpload(client, "upload_abc123")).toMatchObject({ status: "cancelled" });
+       const controller = new AbortController();
+       controller.abort();
+       await expect(cancelUpload(client, "upload_abc123", controller)).rejects.toThrow("aborted");
      });`,
   );
-  await project.output(process.execPath, "node_modules/jest-30/bin/jest.js", "--env=jsdom", file);
+  await project.output(process.execPath, `node_modules/jest-${version}/bin/jest.js`, `--env=${environment}`, file);
 });
 
 test("eslint-plugin-import can resolve the package", async () => {

@@ -22,6 +22,7 @@ const program = `import {
     type ClientOptions,
     cancelUpload,
     cancelUploads,
+    cancelOnFailure,
     createClient,
     type ErrorResponse,
     type FetchResponse,
@@ -51,6 +52,8 @@ const program = `import {
     for await (const result of results) if (result.upload) result.upload.status satisfies "cancelled";
   }
 
+  export const sent: Promise<number> = cancelOnFailure(client, "upload_abc123", async () => 7, { timeout: 1_000 });
+
   export type Operation = paths["/uploads/{upload_id}/cancel"]["post"];
   export async function post(): Promise<[Upload | undefined, ErrorResponse | undefined]> {
     const { data, error } = await client.POST("/uploads/{upload_id}/cancel", {
@@ -78,6 +81,15 @@ project.write("program.ts", program);
 project.write("program.mts", program);
 project.write("program.cts", program);
 
+project.write(
+  "library.mts",
+  `import { cancelUploads, createClient, type UploadIds } from "openai-cancel-upload";
+  export const copy = { ...createClient() };
+  export const { settings } = copy;
+  export const cancelAll = (uploadIds: UploadIds) => cancelUploads(copy, uploadIds);
+  export const promises: UploadIds = [Promise.resolve("upload_abc123")];`,
+);
+
 describe.for(TYPESCRIPTS)("TypeScript $version, skipLibCheck $skipLibCheck", ({ version, skipLibCheck }) => {
   /** Compiles files, and returns what TypeScript prints, which is nothing if they compile. */
   async function compile(name: string, options: object, files: readonly string[]): Promise<string> {
@@ -101,6 +113,11 @@ describe.for(TYPESCRIPTS)("TypeScript $version, skipLibCheck $skipLibCheck", ({ 
   test("compiles an ES module and a CommonJS module with moduleResolution bundler", async () => {
     const options = { module: "esnext", moduleResolution: "bundler" };
     expect(await compile("bundler", options, ["program.ts", "program.cts"])).toBe("");
+  });
+
+  test("compiles a library that exports a client of its own, with declarations, and with an older lib", async () => {
+    const options = { module: "nodenext", declaration: true, noEmit: false, outDir: `out-${version}` };
+    expect(await compile("library", { ...options, lib: ["es2021", "dom", "dom.iterable"] }, ["library.mts"])).toBe("");
   });
 
   test("compiles a program with module commonjs and its default moduleResolution", async () => {

@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type ClientOptions, cancelUpload, createClient } from "../src/index.js";
+import { perform } from "../src/operation.js";
 import { cancelledUpload } from "./support/contract.js";
 import { endless, lost, stalled } from "./support/misbehaviour.js";
 import { rejection } from "./support/rejection.js";
@@ -60,13 +61,7 @@ describe("a failure that may be temporary is retried", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test("for a plain POST too", async () => {
-    await using server = await serve(inTurn(json(503, {}, soon), json(429, {}, soon), success));
-    expect(await post(clientOf(server))).toMatchObject({ data: cancelledUpload });
-    expect(server.requests).toHaveLength(3);
-  });
-
-  test("with the body that the request has", async () => {
+  test("with the same body", async () => {
     const bodies: string[] = [];
     await using server = await serve(async (request, response) => {
       bodies.push(Buffer.concat(await request.toArray()).toString());
@@ -74,7 +69,13 @@ describe("a failure that may be temporary is retried", () => {
     });
     const client = clientOf(server, { bodySerializer: () => "part_1, part_2" });
     const params = { path: { upload_id: "upload_abc123" } };
-    await Reflect.apply(client.POST, undefined, ["/uploads/{upload_id}/cancel", { params, body: {} }]);
+    await perform(client, {
+      name: "Completing upload_abc123",
+      expected: "completed Upload",
+      send: (init) =>
+        Reflect.apply(client.POST, undefined, ["/uploads/{upload_id}/cancel", { ...init, params, body: {} }]),
+      accepts: (body) => body === "",
+    });
     expect(bodies).toEqual(["part_1, part_2", "part_1, part_2", "part_1, part_2"]);
   });
 
@@ -101,28 +102,23 @@ describe("after the last retry it rejects, and says how many attempts were sent"
     expect(server.requests).toHaveLength(maxRetries + 1);
   });
 
-  test("an error status, as the result of a plain POST", async () => {
-    await using server = await serve(json(500, { error: "x" }, soon));
-    const { error, response } = await post(clientOf(server));
-    expect(error).toEqual({ error: "x" });
-    expect(response.status).toBe(500);
-    expect(server.requests).toHaveLength(3);
-  });
-
   test.concurrent.for(Object.entries(lost))("%s", async ([, answer], { expect }) => {
     await using server = await serve(answer);
     const client = clientOf(server, { maxRetries: 1 });
     const error = await rejection(cancelUpload(client, "upload_abc123"));
     expect(error).toMatchObject({ name: "ConnectionError", attempts: 2, cause: expect.any(Error) });
-    expect(String(error)).toMatch(/^ConnectionError: Cancelling upload_abc123 failed: no answer, .+ \(attempts: 2\)$/);
-    expect(await rejection(post(client))).toMatchObject({ name: "ConnectionError", attempts: 2 });
+    expect(String(error)).toMatch(
+      /^ConnectionError: Cancelling upload_abc123 failed: no response, .+ \(attempts: 2\)$/,
+    );
   });
 
   test.concurrent.for(Object.entries(stalled))("%s", async ([, answer], { expect }) => {
     await using server = await serve(answer);
     const client = clientOf(server, { maxRetries: 0 });
     const error = await rejection(cancelUpload(client, "upload_abc123", { timeout: 100 }));
-    expect(String(error)).toBe("TimeoutError: Cancelling upload_abc123 failed: no answer within 100 ms (attempts: 1)");
+    expect(String(error)).toBe(
+      "TimeoutError: Cancelling upload_abc123 failed: no response within 100 ms (attempts: 1)",
+    );
     expect(error).not.toHaveProperty("cause");
   });
 
@@ -130,7 +126,7 @@ describe("after the last retry it rejects, and says how many attempts were sent"
     const server = await serve(success);
     await server[Symbol.asyncDispose]();
     const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
-    expect(String(error)).toMatch(/no answer, connect ECONNREFUSED 127\.0\.0\.1:\d+ \(attempts: 1\)$/);
+    expect(String(error)).toMatch(/no response, connect ECONNREFUSED 127\.0\.0\.1:\d+ \(attempts: 1\)$/);
   });
 });
 
@@ -155,7 +151,7 @@ test("the time-out is 30 s and there are two retries, unless the client or the c
   expect(ended).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(2_000);
   expect(ended.mock.calls).toEqual([[expect.objectContaining({ name: "TimeoutError", attempts: 3 })]]);
-  expect(String(ended.mock.calls[0]?.[0])).toContain("no answer within 30000 ms");
+  expect(String(ended.mock.calls[0]?.[0])).toContain("no response within 30000 ms");
   expect(vi.getTimerCount()).toBe(0);
 });
 
@@ -321,19 +317,10 @@ describe("a redirect is refused, and nothing follows it", () => {
     await using server = await serve(json(status, {}, { location: `${other.url}/elsewhere` }));
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(error).toMatchObject({ name: "InvalidResponseError", status, attempts: 1 });
-    expect(String(error)).toContain(`redirect refused, to ${other.url}/elsewhere`);
-    expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
+    expect(String(error)).toContain(`redirect to ${other.url}/elsewhere, which was not followed`);
+    expect((await post(clientOf(server))).response.status).toBe(status);
     expect(other.requests).toHaveLength(0);
     expect(server.requests).toHaveLength(2);
-  });
-
-  test("even if a plain POST asks to follow it", async () => {
-    await using other = await serve(success);
-    await using server = await serve(json(307, {}, { location: other.url }));
-    const params = { path: { upload_id: "upload_abc123" } };
-    const call = clientOf(server).POST("/uploads/{upload_id}/cancel", { params, redirect: "follow" });
-    expect(await rejection(call)).toMatchObject({ name: "InvalidResponseError" });
-    expect(other.requests).toHaveLength(0);
   });
 
   test("even if a custom fetch has followed it", async () => {
@@ -349,7 +336,7 @@ test("a redirect that a browser hides is called one too", async () => {
   const client = createClient({ apiKey: "sk-test", fetch: async () => hidden });
   const error = await rejection(cancelUpload(client, "upload_abc123"));
   expect(error).toMatchObject({ name: "InvalidResponseError", status: 0, attempts: 1 });
-  expect(String(error)).toContain("failed: 0 redirect refused");
+  expect(String(error)).toContain("failed: 0 redirect to an unknown place");
 });
 
 test("a status that HTTP doesn't have is an InvalidResponseError that says so", async () => {
@@ -364,7 +351,6 @@ describe("no more than 1 MiB is read", () => {
     await using server = await serve(endless(200));
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(String(error)).toMatch(/^InvalidResponseError: .* 200 with a body over 1 MiB \(attempts: 1\)$/);
-    expect(await rejection(post(clientOf(server)))).toMatchObject({ name: "InvalidResponseError" });
   });
 
   test("of an error that doesn't end: ApiError", async () => {
@@ -594,13 +580,6 @@ describe("an abort rejects at once with the signal's reason, and nothing more is
     expect(await rejection(cancelUpload(client, "upload_abc123"))).toBe(reason);
   });
 
-  test("but a plain POST, which can't reject with a falsy reason, rejects with an error that names it", async () => {
-    const controller = new AbortController();
-    await using server = await serve(() => controller.abort(null));
-    const error = await rejection(post(clientOf(server, { signal: controller.signal })));
-    expect(String(error)).toMatch(/^Error: POST http.*cancel stopped, for no other reason than null$/);
-  });
-
   test("while a middleware runs", async () => {
     await using server = await serve(success);
     const controller = new AbortController();
@@ -704,7 +683,7 @@ test("a dispatcher in requestInitExt is used", async () => {
   const dispatched = vi.fn(() => {
     throw new Error("dispatched");
   });
-  for (const fetch of [undefined, (request: Request) => globalThis.fetch(request)]) {
+  for (const fetch of [undefined, (request: Request, init?: RequestInit) => globalThis.fetch(request, init)]) {
     const client = createClient({
       apiKey: "sk-test",
       maxRetries: 0,

@@ -1,0 +1,40 @@
+/** The most that is read of a body, in bytes. */
+const MAX_BODY_SIZE = 1024 * 1024;
+/** Stands in for the text of a larger body. */
+export const TOO_LONG = "a body over 1 MiB";
+
+/** A body that no retry makes readable. The message completes "200 with …". */
+export class UnreadableBody extends Error {}
+
+/**
+ * Reads a whole body as text. Of a body over 1 MiB, it stops reading, and returns {@link TOO_LONG}.
+ *
+ * @param signal Nothing more is read once it aborts.
+ * @throws UnreadableBody, or what the stream fails with.
+ */
+export async function readBody(response: Response, signal: AbortSignal): Promise<string> {
+  const { body, bodyUsed } = response;
+  if (typeof response.text !== "function") throw new UnreadableBody("a body that has no text()");
+  if (bodyUsed || body?.locked) {
+    throw new UnreadableBody("a body that was already read: a fetch or a middleware should read response.clone()");
+  }
+  // A custom fetch can resolve to a Response with another kind of stream, or with none.
+  if (!body?.getReader) return response.text();
+
+  const reader = body.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  try {
+    while (size <= MAX_BODY_SIZE && !signal.aborted) {
+      const { value: chunk } = await reader.read();
+      // Most bodies are a single chunk, which doesn't need a Blob to be put together.
+      if (!chunk) return chunks.length > 1 ? await new Blob(chunks).text() : new TextDecoder().decode(chunks[0]);
+      if (!(chunk instanceof Uint8Array)) throw new UnreadableBody(`a stream of ${typeof chunk}s, not of bytes`);
+      chunks.push(chunk);
+      size += chunk.byteLength;
+    }
+    return TOO_LONG;
+  } finally {
+    reader.cancel().catch(() => {}); // Closes the connection if there is more. Whether that works no longer matters.
+  }
+}
