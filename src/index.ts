@@ -1,5 +1,6 @@
 export type { FetchResponse, Middleware } from "openapi-fetch";
 export type { components, operations, paths } from "../generated/openapi.js";
+export { cancelOnFailure } from "./cancel-on-failure.js";
 export {
   type CancelledUpload,
   type CancelUploadOptions,

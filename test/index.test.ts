@@ -8,6 +8,7 @@ test("these are the public functions and errors", () => {
     "ConnectionError",
     "InvalidResponseError",
     "TimeoutError",
+    "cancelOnFailure",
     "cancelUpload",
     "cancelUploads",
     "createClient",

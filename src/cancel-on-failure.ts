@@ -1,0 +1,48 @@
+import { type CancelUploadOptions, cancelUpload, nameOf } from "./cancel-upload.js";
+import { check } from "./check.js";
+import { type Client, checkCallOptions, checkClient, checkSegment } from "./client.js";
+
+/**
+ * Runs `work`, which sends an Upload, and cancels the Upload if that fails. Resolves to what `work` resolves to.
+ *
+ * If `work` throws or rejects, this rejects with the same error once the Upload is cancelled. If the cancel fails too, it
+ * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's.
+ *
+ * The client's own `signal` doesn't stop the cancel, because it may be the very signal that stopped `work`. Only
+ * `options.signal` does.
+ *
+ * @param uploadId The Upload's `id`, such as `upload_abc123`.
+ * @param options Options for the cancel. They override the client's.
+ * @throws TypeError before `work` starts if an argument can't be used.
+ * @example
+ * const completed = await cancelOnFailure(client, created.id, async () => {
+ *   const part = await openai.uploads.parts.create(created.id, { data });
+ *   return openai.uploads.complete(created.id, { part_ids: [part.id] });
+ * });
+ */
+export async function cancelOnFailure<Result>(
+  client: Client,
+  uploadId: string,
+  work: () => Result | PromiseLike<Result>,
+  options: CancelUploadOptions = {},
+): Promise<Result> {
+  checkClient(client);
+  checkSegment("uploadId", uploadId);
+  check(typeof work === "function", "work", "a function that sends the Upload");
+  checkCallOptions(options);
+  try {
+    return await work();
+  } catch (failure) {
+    const settings = { ...client.settings, signal: undefined };
+    const unsignalled: Client = Object.create(client, { settings: { value: settings } });
+    await cancelUpload(unsignalled, uploadId, options).catch((error: unknown) => {
+      const name = nameOf(uploadId);
+      const reason = (error instanceof Error ? error.message : String(error)).replace(
+        `Cancelling ${name} failed: `,
+        "",
+      );
+      throw new AggregateError([failure, error], `Sending ${name} failed, and so did cancelling it: ${reason}`);
+    });
+    throw failure;
+  }
+}

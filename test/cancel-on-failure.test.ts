@@ -1,0 +1,95 @@
+import { describe, expect, test, vi } from "vitest";
+import { type CancelUploadOptions, type Client, cancelOnFailure, createClient } from "../src/index.js";
+import { rejection } from "./support/rejection.js";
+import { cancelling, idOf, json, type Server, serve } from "./support/server.js";
+
+function clientOf(server: Server, options: { readonly signal?: AbortSignal } = {}): Client {
+  return createClient({ baseUrl: server.url, apiKey: "sk-test", maxRetries: 0, ...options });
+}
+
+test("resolves to what the work resolves to, and cancels nothing", async () => {
+  await using server = await serve(cancelling);
+  expect(await cancelOnFailure(clientOf(server), "upload_abc123", async () => "completed")).toBe("completed");
+  expect(await cancelOnFailure(clientOf(server), "upload_abc123", () => "completed")).toBe("completed");
+  expect(server.requests).toEqual([]);
+});
+
+const failure = new Error("part 7 failed");
+
+test.for<[string, () => unknown, unknown]>([
+  ["rejects", () => Promise.reject(failure), failure],
+  [
+    "throws",
+    () => {
+      throw failure;
+    },
+    failure,
+  ],
+  ["rejects with no reason", () => Promise.reject(), undefined],
+])("if the work %s, cancels the Upload and rejects with the same error", async ([, work, reason]) => {
+  await using server = await serve(cancelling);
+  expect(await rejection(cancelOnFailure(clientOf(server), "upload_abc123", work))).toBe(reason);
+  expect(server.requests.map(idOf)).toEqual(["upload_abc123"]);
+});
+
+test("if the cancel fails too, rejects with both errors, the work's first, and says why", async () => {
+  await using server = await serve(json(400, { error: { message: "Upload has already been completed." } }));
+  const error = await rejection(cancelOnFailure(clientOf(server), "upload_abc123", () => Promise.reject(failure)));
+  expect(error).toBeInstanceOf(AggregateError);
+  expect(error).toMatchObject({
+    errors: [failure, expect.objectContaining({ name: "ApiError", status: 400 })],
+    message:
+      "Sending upload_abc123 failed, and so did cancelling it: 400 Upload has already been completed. (attempts: 1)",
+  });
+});
+
+test("the client's signal, which may have stopped the work, doesn't stop the cancel", async () => {
+  await using server = await serve(cancelling);
+  const controller = new AbortController();
+  const stopped = cancelOnFailure(clientOf(server, { signal: controller.signal }), "upload_abc123", async () => {
+    controller.abort(failure);
+    controller.signal.throwIfAborted();
+  });
+  expect(await rejection(stopped)).toBe(failure);
+  expect(server.requests).toHaveLength(1);
+});
+
+test("the signal in its options stops the cancel, but not the work", async () => {
+  await using server = await serve(cancelling);
+  const options = { signal: AbortSignal.abort("enough") };
+  const work = vi.fn(() => Promise.reject(failure));
+  const error = await rejection(cancelOnFailure(clientOf(server), "upload_abc123", work, options));
+  expect(error).toMatchObject({
+    errors: [failure, "enough"],
+    message: "Sending upload_abc123 failed, and so did cancelling it: enough",
+  });
+  expect(work).toHaveBeenCalledTimes(1);
+  expect(server.requests).toEqual([]);
+});
+
+test("its options are those of the cancel, and middleware sees the cancel", async () => {
+  await using server = await serve(cancelling);
+  const client = clientOf(server);
+  const seen = vi.fn();
+  client.use({ onRequest: ({ request }) => seen(request.headers.get("x-team")) });
+  const options: CancelUploadOptions = { headers: { "x-team": "search" } };
+  await rejection(cancelOnFailure(client, "upload_abc123", () => Promise.reject(failure), options));
+  expect(seen.mock.calls).toEqual([["search"]]);
+});
+
+describe("a bad argument is a TypeError before the work starts", () => {
+  test.for<[string, (work: () => void) => unknown[]]>([
+    ["uploadId must be", (work) => [createClient(), "", work]],
+    ["uploadId must be", (work) => [createClient(), undefined, work]],
+    ["client must be", (work) => [{}, "upload_abc123", work]],
+    ["work must be a function", () => [createClient(), "upload_abc123", Promise.resolve()]],
+    ["timeout must be", (work) => [createClient(), "upload_abc123", work, { timeout: -1 }]],
+    ["options must be an object", (work) => [createClient(), "upload_abc123", work, null]],
+  ])("%s", async ([message, args]) => {
+    const work = vi.fn();
+    const error = await rejection(Reflect.apply(cancelOnFailure, undefined, args(work)));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain(message);
+    expect(work).not.toHaveBeenCalled();
+  });
+});
