@@ -1,16 +1,20 @@
-import { expect, test } from "vitest";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { expect, test, vi } from "vitest";
 import { cancelledUpload } from "./support/contract.js";
 import { run } from "./support/run.js";
 import { json, serve } from "./support/server.js";
 
-test("npm start cancels upload_abc123 at the mock, and prints the Upload and nothing more", async () => {
+test("npm start cancels upload_abc123 at the mock and prints only the Upload", async () => {
   const { exitCode, stdout, stderr } = await run("npm", ["start", "--silent"]);
   expect(stderr).toContain("Cancelling upload_abc123 at a mock of the API");
   expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
   expect(exitCode).toBe(0);
 });
 
-test("npm start with a key and an Upload cancels it at the API", async () => {
+test("npm start with a key and an upload ID cancels that upload at the API", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { exitCode, stdout } = await run("npm", ["start", "--silent", "--", "upload_abc123", "--json"], { env });
@@ -21,7 +25,7 @@ test("npm start with a key and an Upload cancels it at the API", async () => {
   ]);
 });
 
-test("npm start passes every argument on: --dry-run sends nothing", async () => {
+test("npm start passes its arguments on: --dry-run sends nothing", async () => {
   await using server = await serve(json(200, cancelledUpload));
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { exitCode, stdout } = await run("npm", ["start", "--silent", "--", "upload_x", "--dry-run"], { env });
@@ -30,8 +34,47 @@ test("npm start passes every argument on: --dry-run sends nothing", async () => 
   expect(server.requests).toHaveLength(0);
 });
 
-test("npm start with an Upload but no key says so, with exit code 2", async () => {
+test("npm start with an upload ID but no key exits with 2 and says that the key is missing", async () => {
   const { exitCode, stdout, stderr } = await run("npm", ["start", "--silent", "--", "upload_x"]);
   expect(stderr).toContain("error: there is no API key: set OPENAI_API_KEY\n");
   expect([exitCode, stdout]).toEqual([2, ""]);
 });
+
+const script = ["--import", "tsx", "scripts/client/start.ts"];
+
+test.for([
+  ["SIGTERM", "npm start", "npm", ["start", "--silent"]],
+  ["SIGINT", "npm start", "npm", ["start", "--silent"]],
+  ["SIGTERM", "its script", process.execPath, script],
+  ["SIGINT", "its script", process.execPath, script],
+] as const)("%s to %s leaves no Prism running", async ([signal, , command, args]) => {
+  const child = spawn(command, args, { detached: true }); // in a process group of its own
+  const exited = once(child, "exit");
+  await lineWith("at a mock of the API", child.stderr); // so Prism runs
+  child.kill(signal);
+  await exited;
+  const prism = () => spawnSync("pgrep", ["-g", String(child.pid), "-f", "prism"], { encoding: "utf8" }).stdout;
+  await vi.waitFor(() => expect(prism()).toBe(""), { timeout: 20_000 });
+});
+
+test("SIGTERM to npm start stops the command: it sends nothing more", async () => {
+  let answer = () => {};
+  await using server = await serve((...exchange) => {
+    answer = () => json(200, cancelledUpload)(...exchange);
+  });
+  const env = { ...process.env, OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
+  const args = ["start", "--silent", "--", "upload_abc123", "upload_def456", "--concurrency", "1"];
+  const npm = spawn("npm", args, { env });
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 20_000 });
+  npm.kill("SIGTERM");
+  await lineWith("Stopping", npm.stderr);
+  answer();
+  await once(npm, "close"); // of its output, which the command has too
+  expect(server.requests).toHaveLength(1);
+});
+
+async function lineWith(text: string, stream: Readable): Promise<void> {
+  const lines = createInterface(stream);
+  for await (const line of lines) if (line.includes(text)) return;
+  throw new Error(`There was no line with ${text}`);
+}

@@ -1,24 +1,25 @@
-// Runs the command with the given arguments. Without arguments, it cancels an Upload at a mock of the API.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+// Runs the command from source. Without arguments, it cancels an upload at a mock of the API.
+import { constants } from "node:os";
 import { contract, startPrism } from "../contract/prism.js";
 
-async function runCommand(args: readonly string[], env: Record<string, string> = {}): Promise<void> {
-  const command = spawn(process.execPath, ["--import", "tsx", "src/cli/cli.ts", ...args], {
-    stdio: "inherit",
-    env: { ...process.env, ...env },
-  });
-  process.on("SIGINT", () => {}); // Ctrl-C reaches the command too, which decides when to exit
-  process.on("SIGTERM", () => command.kill("SIGTERM"));
-  const [exitCode] = await once(command, "exit");
-  process.exitCode = exitCode;
-}
+// npm passes a signal on to the shell it started, but the shell only exits.
+const shell = process.ppid;
+const watch = setInterval(() => {
+  if (process.ppid === shell) return;
+  clearInterval(watch);
+  process.kill(process.pid, "SIGTERM");
+}, 100).unref();
 
-const args = process.argv.slice(2);
-if (args.length > 0) {
-  await runCommand(args);
+if (process.argv.length > 2) {
+  await import("../../src/cli/cli.js");
 } else {
+  // So that Prism is stopped first: it listens for this process's "exit" event.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
   await using prism = await startPrism(contract, "--errors");
   process.stderr.write("Cancelling upload_abc123 at a mock of the API. To use the real one: npm start -- upload_…\n");
-  await runCommand(["--json", "upload_abc123"], { OPENAI_BASE_URL: prism.url, OPENAI_API_KEY: "sk-mock" });
+  Object.assign(process.env, { OPENAI_BASE_URL: prism.url, OPENAI_API_KEY: "sk-mock" });
+  process.argv.push("--json", "upload_abc123");
+  await import("../../src/cli/cli.js");
 }
