@@ -15,7 +15,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...shared,
           name: "client",
-          include: ["test/*.test.{ts,tsx}", "test/cli/*.test.ts"],
+          include: ["test/*.test.ts", "test/cli/*.test.ts"],
           globalSetup: "test/support/setup.ts",
         },
       },

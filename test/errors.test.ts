@@ -2,7 +2,7 @@ import { EventEmitter, once } from "node:events";
 import type { RequestListener } from "node:http";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
-import { Window } from "happy-dom";
+import { Headers as UndiciHeaders } from "undici";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   ApiError,
@@ -125,7 +125,7 @@ test.for<[string, unknown]>([
   ["more objects than are searched", { all: Array.from({ length: 1_001 }, () => ({})), key }],
   [
     "an error with the Headers of another library",
-    Object.assign(new Error("bad"), { headers: new new Window().Headers({ key }) }),
+    Object.assign(new Error("bad"), { headers: new UndiciHeaders({ key }) }),
   ],
   ["an error with a form", Object.assign(new Error("bad"), { form: new URLSearchParams({ key }) })],
   ["an error with a boxed string", Object.assign(new Error("bad"), { text: Object(key) })],
