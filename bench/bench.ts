@@ -1,71 +1,65 @@
-// Measures what a cancel costs with this package, as users install it, and with its peers. Prints the results, and writes
-// them to bench/ as tables, JSON and charts. --quick only checks that the benchmark works, and writes to .bench/.
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { gzipSync } from "node:zlib";
-import { relativeTo, section, takeTurns } from "./measure.js";
-import { peers, pools, prepare } from "./peers.js";
-import { report } from "./report.js";
-import type { Load } from "./runner.js";
-import { bundle, cancelMany, importProgram, installed, run, startRunner, typeCheck } from "./turns.js";
+// Measures what a cancel costs with this package, as npm installs it, and with its peers.
+//   npm run bench                        writes the results to bench/results.md
+//   npm run bench -- --against old.tgz   compares with another build of this package instead of bare fetch; only prints
+//   npm run bench -- --quick             only checks that the benchmark works
+import { writeFile } from "node:fs/promises";
+import { availableParallelism, cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { cancelling, serve } from "../test/support/server.js";
+import { setUp } from "./peers.js";
+import { compared, medians, table, takeTurns } from "./results.js";
+import { bundleSize, cancelMany, importTime, type Load, run, startRunner } from "./turns.js";
 
-const quick = process.argv.includes("--quick");
+const { values } = parseArgs({ options: { quick: { type: "boolean" }, against: { type: "string" } } });
+const { quick = false, against } = values;
 const rounds = (full: number) => (quick ? 1 : full);
+const note = quick ? "With --quick, the numbers mean nothing: it only checks that the benchmark works.\n" : "";
 
-console.log("Setting up …");
-await prepare();
-const server = fork(new URL("server.ts", import.meta.url));
-const [url = ""]: string[] = await once(server, "message");
+console.log(`${note}Setting up …`);
+const { peers, pools } = await setUp(against);
+await using server = await serve(cancelling, 0);
 
-async function oneCancel(load: Load): Promise<number[][]> {
+async function oneCancel(load: Load): Promise<string[]> {
   const values: number[][] = [];
-  // In new processes each time, since how a program is compiled and where its memory lies is partly chance.
+  // In new processes each time: how a program is compiled and where its memory lies is partly chance.
   for (let start = 0; start < rounds(5); start += 1) {
     const runners = peers.map((peer) => startRunner(peer, load));
     await takeTurns(runners, rounds(20), run); // to warm up
     values.push(...(await takeTurns(runners, rounds(60), run)));
     for (const runner of runners) runner.disconnect();
   }
-  return values;
+  return compared(values);
 }
 
 console.log("One cancel …");
-const times = {
-  "Client work alone": await oneCancel({ inFlight: 1, iterations: 250 }),
-  "Loopback, one at a time": await oneCancel({ url, inFlight: 1, iterations: 20 }),
-  "Loopback, 50 in flight": await oneCancel({ url, inFlight: 50, iterations: 4 }),
-};
+const one = table("One cancel, in µs", peers, {
+  "Client overhead": await oneCancel({ inFlight: 1, times: 250 }),
+  "Loopback, one at a time": await oneCancel({ url: server.url, inFlight: 1, times: 20 }),
+  "Loopback, 50 in flight": await oneCancel({ url: server.url, inFlight: 50, times: 2 }),
+});
 
-console.log("Sizes, imports and type-checks …");
-const sizes = {
-  "Bundle, gzipped": await takeTurns(peers, 1, async (peer) => gzipSync(await bundle(peer), { level: 9 }).length / 1e3),
-  "Bundle, minified": await takeTurns(peers, 1, async (peer) => (await bundle(peer)).length / 1e3),
-  Installed: await takeTurns(peers, 1, installed),
-};
-const imports = { Import: await takeTurns(peers, rounds(31), importProgram) };
-const typeChecks = { "Type-check": await takeTurns(peers, rounds(5), typeCheck) };
+console.log("Bundles and imports …");
+const size = table("Bundle and import", peers, {
+  "Bundle, in kB gzipped": medians(await takeTurns(peers, 1, bundleSize)),
+  "Import, in ms": medians(await takeTurns(peers, rounds(31), importTime)),
+});
 
 console.log("Many cancels …");
-const uploadIds = Array.from({ length: quick ? 300 : 30_000 }, (_, index) => `upload_${index}`);
-const cancels = `${uploadIds.length.toLocaleString("en")} cancels`;
-const many = {
-  [`${cancels}, 8 in flight`]: await takeTurns(pools, rounds(3), (pool) => cancelMany(pool, url, uploadIds, 8)),
-  [`${cancels}, 50 in flight`]: await takeTurns(pools, rounds(3), (pool) => cancelMany(pool, url, uploadIds, 50)),
-};
-server.disconnect();
+const uploadIds = Array.from({ length: quick ? 300 : 10_000 }, (_, index) => `upload_${index}`);
+const manyCancels = async (inFlight: number) =>
+  compared(await takeTurns(pools, rounds(9), (pool) => cancelMany(pool, server.url, uploadIds, inFlight)));
+const many = table(`${uploadIds.length.toLocaleString("en")} cancels, in µs for each`, pools, {
+  "8 in flight": await manyCancels(8),
+  "50 in flight": await manyCancels(50),
+});
 
-const [fetch, openapiFetch, fetchInPool] = [0, 1, 0];
-await report(
-  quick ? ".bench" : "bench",
-  [
-    section("One cancel", "times bare fetch", peers, relativeTo(fetch, times)),
-    section("Size", "kB", peers, sizes),
-    section("Import and type-check", "ms", peers, { ...imports, ...typeChecks }),
-    section("Throughput", "times bare fetch in a pool", pools, relativeTo(fetchInPool, many)),
-  ],
-  [
-    section("One cancel", "µs", peers, times),
-    section("Import", "times openapi-fetch", peers, relativeTo(openapiFetch, imports)),
-    section("Throughput", "cancels a second", pools, many),
-  ],
-);
+const machine = `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} cores, ${process.platform}`;
+const results = `# Results of \`npm run bench\`
+
+Node ${process.versions.node} on ${machine}, ${new Date().toISOString().slice(0, 10)}. Each peer is the newest that runs on this Node.
+
+Lower is better. Each figure is the median of all rounds. After it, × compares the client with the first row, round by
+round: the median, and the range that holds the middle half.
+${one}${size}${many}`;
+console.log(`\n${results}\n${note}`);
+if (!quick && against === undefined) await writeFile("bench/results.md", results);

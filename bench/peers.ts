@@ -1,66 +1,88 @@
 import { exec } from "node:child_process";
-import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { promisify } from "node:util";
 import manifest from "../package.json" with { type: "json" };
-import type { Client } from "./measure.js";
 
-export const shell: typeof exec.__promisify__ = promisify(exec);
+const shell = promisify(exec);
+const { typescript, "@redocly/cli": redocly } = manifest.devDependencies;
 
-/** The newest versions that run on Node 20.19, the oldest that this package supports. */
-const [HEY_API, OPENAI, P_MAP] = ["0.95.0", "6.49.0", "7.1.1"];
-const OPENAPI_FETCH = manifest.dependencies["openapi-fetch"].replace("^", "");
-const { typescript: TYPESCRIPT, "@redocly/cli": REDOCLY } = manifest.devDependencies;
-
-const contract = "../../openapi/openapi.yaml";
-const install = "npm install --omit=dev --prefer-offline --no-audit --no-fund --no-package-lock";
-const installOurs = `${install} ../*.tgz`;
-const installOpenapiFetch = `${install} openapi-fetch@${OPENAPI_FETCH} && openapi-typescript ${contract} -o client/openapi.d.ts`;
-const generateByRedocly = `redocly generate-client ${contract} --output client/client.ts`;
-const generateByHeyApi = `${install} @hey-api/openapi-ts@${HEY_API} typescript@${TYPESCRIPT} && npx openapi-ts --input ${contract} --output client && rm -r node_modules`;
-
-/** A client in a project of its own, .bench/<id>, with the program in bench/programs/<id>. */
-export interface Peer extends Client {
-  readonly id: string;
-  /** The shell command that installs or generates it there. */
-  readonly setUp: string;
+interface Client {
+  readonly name: string;
+  /** Whether it retries and times out. */
+  readonly retries: boolean;
 }
 
-/** Bare `fetch` first, then openapi-fetch. */
-export const peers: readonly Peer[] = [
-  { id: "fetch", name: `fetch ${process.version}`, kind: "doesn't retry", setUp: "true" },
-  { id: "openapi-fetch", name: `openapi-fetch ${OPENAPI_FETCH}`, kind: "doesn't retry", setUp: installOpenapiFetch },
-  { id: "hey-api", name: `@hey-api/openapi-ts ${HEY_API}`, kind: "doesn't retry", setUp: generateByHeyApi },
-  { id: "openai-cancel-upload", name: `openai-cancel-upload ${manifest.version}`, kind: "ours", setUp: installOurs },
-  { id: "redocly", name: `redocly generate-client ${REDOCLY}`, kind: "retries", setUp: generateByRedocly },
-  { id: "openai", name: `openai ${OPENAI}`, kind: "retries", setUp: `${install} openai@${OPENAI}` },
-];
-
-/** A program in .bench/many that cancels the IDs on standard input. Its last argument is how many are in flight. */
-export interface Pool extends Client {
+/** A client that cancels one upload at a time. */
+export interface Peer extends Client {
+  /** A module in .bench. Its `connect(baseUrl)` returns a function that cancels. */
   readonly program: string;
 }
 
-/** Bare `fetch` first. */
-export const pools: readonly Pool[] = [
-  { program: "compiled/fetch.js", name: "fetch in a pool", kind: "doesn't retry" },
-  { program: "compiled/openai-cancel-upload.js", name: "cancelUploads()", kind: "ours" },
-  { program: "node_modules/.bin/cancel-upload - --concurrency", name: "cancel-upload -", kind: "ours" },
-  { program: "compiled/openai.js", name: `openai ${OPENAI} in p-map`, kind: "retries" },
-];
+/** A way to cancel many uploads. */
+export interface Pool extends Client {
+  /** What Node runs in .bench. It reads the IDs from standard input and takes `--concurrency`. */
+  readonly command: readonly string[];
+}
 
-/** Packs this package, and sets up every project. */
-export async function prepare(): Promise<void> {
+/**
+ * Installs or generates every client in .bench. If no version is given, npm takes the newest that supports this Node.
+ *
+ * @param against A tarball of another build of this package. It comes first; otherwise bare `fetch` does.
+ */
+export async function setUp(against?: string): Promise<{ peers: readonly Peer[]; pools: readonly Pool[] }> {
   await rm(".bench", { recursive: true, force: true });
-  await mkdir(".bench");
+  await cp("bench/programs", ".bench", { recursive: true });
   await shell("npm pack --pack-destination .bench");
-  const many = { id: "many", setUp: `${installOurs} openai@${OPENAI} p-map@${P_MAP}` };
-  await Promise.all(
-    [...peers, many].map(async ({ id, setUp }) => {
-      await cp(`bench/programs/${id}`, `.bench/${id}`, { recursive: true });
-      await cp("bench/programs/tsconfig.json", `.bench/${id}/tsconfig.json`);
-      await writeFile(`.bench/${id}/package.json`, '{ "private": true, "type": "module" }');
-      await shell(setUp, { cwd: `.bench/${id}` });
-      await shell(`tsc --project .bench/${id}`);
-    }),
-  );
+  await install(".bench", `./*.tgz openapi-fetch openai p-map @hey-api/openapi-ts typescript@${typescript}`);
+  await shell("npx openapi-ts --input ../openapi/openapi.yaml --output hey-api-client", { cwd: ".bench" });
+  await shell("redocly generate-client openapi/openapi.yaml --output .bench/redocly-client.ts");
+  if (against !== undefined) {
+    await cp("bench/programs/openai-cancel-upload.ts", ".bench/against/openai-cancel-upload.ts");
+    await install(".bench/against", `"${resolve(against)}"`);
+  }
+  await shell("tsc --project .bench");
+
+  const openai = await nameOf("openai");
+  const ours = (name: string, folder: string) => {
+    const program = `${folder}/openai-cancel-upload.js`;
+    const cli = `${folder}/node_modules/.bin/cancel-upload`;
+    return {
+      peers: [{ name, program, retries: true }],
+      pools: [
+        { name: `${name}: cancelUploads()`, command: ["many.js", program], retries: true },
+        { name: `${name}: cancel-upload -`, command: [cli, "-"], retries: true },
+      ],
+    };
+  };
+  const others = {
+    peers: [
+      { name: "fetch", program: "./fetch.js", retries: false },
+      { name: await nameOf("openapi-fetch"), program: "./openapi-fetch.js", retries: false },
+      { name: await nameOf("@hey-api/openapi-ts"), program: "./hey-api.js", retries: false },
+      { name: `redocly generate-client ${redocly}`, program: "./redocly.js", retries: true },
+      { name: openai, program: "./openai.js", retries: true },
+    ],
+    pools: [
+      { name: "fetch in p-map", command: ["many.js", "./fetch.js"], retries: false },
+      { name: `${openai} in p-map`, command: ["many.js", "./openai.js"], retries: true },
+    ],
+  };
+  const clients = [
+    ...(against === undefined ? [] : [ours(basename(against), "./against")]),
+    others,
+    ours(await nameOf("openai-cancel-upload"), "."),
+  ];
+  return { peers: clients.flatMap(({ peers }) => peers), pools: clients.flatMap(({ pools }) => pools) };
+}
+
+async function install(folder: string, packages: string): Promise<void> {
+  await writeFile(`${folder}/package.json`, '{ "private": true, "type": "module" }');
+  await shell(`npm install --no-audit --no-fund ${packages}`, { cwd: folder });
+}
+
+async function nameOf(name: string): Promise<string> {
+  const installed = await readFile(`.bench/node_modules/${name}/package.json`, "utf8");
+  const { version }: { readonly version: string } = JSON.parse(installed);
+  return `${name} ${version}`;
 }

@@ -1,5 +1,5 @@
-import { createClient } from "./client/client/index.js";
-import { cancelUpload } from "./client/index.js";
+import { createClient } from "./hey-api-client/client/index.js";
+import { cancelUpload } from "./hey-api-client/index.js";
 
 export function connect(baseUrl: string) {
   const client = createClient({ baseUrl, auth: "sk-bench", throwOnError: true });

@@ -1,5 +1,5 @@
+import type { paths } from "openai-cancel-upload";
 import createClient from "openapi-fetch";
-import type { paths } from "./client/openapi.js";
 
 export function connect(baseUrl: string) {
   const client = createClient<paths>({ baseUrl, headers: { authorization: "Bearer sk-bench" } });

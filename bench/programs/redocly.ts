@@ -1,4 +1,4 @@
-import { cancelUpload, configure } from "./client/client.js";
+import { cancelUpload, configure } from "./redocly-client.js";
 
 export function connect(serverUrl: string) {
   configure({
