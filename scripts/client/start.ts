@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import { contract, startPrism } from "../contract/prism.js";
 
-// npm passes a signal on to the shell it started, but the shell only exits.
+// npm passes a signal on to its shell, and the shell exits without passing it on.
 const shell = process.ppid;
 const watch = setInterval(() => {
   if (process.ppid === shell) return;
@@ -13,7 +13,7 @@ const watch = setInterval(() => {
 if (process.argv.length > 2) {
   await import("../../src/cli/cli.js");
 } else {
-  // So that Prism is stopped first: it listens for this process's "exit" event.
+  // A signal on its own would skip this process's "exit" event, on which Prism is stopped.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
