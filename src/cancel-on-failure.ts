@@ -1,6 +1,6 @@
 import { type CancelUploadOptions, cancelUpload, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import { type Client, checkCallOptions, checkClient, checkSegment } from "./client.js";
+import { type Client, checkSegment, resolve } from "./client.js";
 
 /**
  * Runs `work`, which sends an Upload, and cancels the Upload if that fails. Resolves to what `work` resolves to.
@@ -26,10 +26,9 @@ export async function cancelOnFailure<Result>(
   work: () => Result | PromiseLike<Result>,
   options: CancelUploadOptions = {},
 ): Promise<Result> {
-  checkClient(client);
+  resolve(client, options);
   checkSegment("uploadId", uploadId);
   check(typeof work === "function", "work", "a function that sends the Upload");
-  checkCallOptions(options);
   try {
     return await work();
   } catch (failure) {

@@ -1,9 +1,7 @@
 import { type CancelledUpload, type CancelUploadOptions, cancel, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import { type Client, checkCallOptions, checkClient } from "./client.js";
+import { type Client, resolve } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
-import { signalsOf } from "./operation.js";
-import { DEFAULT_MAX_WAIT } from "./retry.js";
 import { NotSent, Run } from "./run.js";
 import { subscribe } from "./timing.js";
 
@@ -48,9 +46,8 @@ export async function* cancelUploads(
   uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  checkClient(client);
-  checkCallOptions(options);
-  const { concurrency = DEFAULT_CONCURRENCY, maxWait = client.settings.maxWait ?? DEFAULT_MAX_WAIT } = options;
+  const { maxWait } = resolve(client, options);
+  const { concurrency = DEFAULT_CONCURRENCY } = options;
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
   check(
@@ -68,7 +65,7 @@ export async function* cancelInRun(
   uploadIds: UploadIds,
   options: CancelUploadOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const signals = signalsOf(client, options);
+  const { signals } = resolve(client, options);
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
     try {
       return { uploadId, upload: await cancel(client, uploadId, options, run) };

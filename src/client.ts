@@ -6,7 +6,7 @@ import createOpenapiClient, {
 import type { paths } from "../generated/openapi.js";
 import { check } from "./check.js";
 import { hasCredential } from "./redact.js";
-import { checkRetryOptions, type RetryOptions } from "./retry.js";
+import { checkRetryOptions, RETRY_DEFAULTS, type RetryOptions } from "./retry.js";
 
 /** The contract's first server. The types don't include servers; a test compares the two. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -98,19 +98,32 @@ export function createClient(options: ClientOptions = {}): Client {
   return { ...client, settings: { fetch, signal, maxRetries, timeout, maxWait, onRetry } };
 }
 
-/** @throws TypeError if `createClient()` didn't create the client. */
-export function checkClient(client: Client): void {
-  check(typeof client?.POST === "function" && client.settings !== undefined, "client", "created by createClient()");
+/** A call's options over the client's settings over the defaults. */
+export interface ResolvedOptions extends Required<typeof RETRY_DEFAULTS>, Pick<RetryOptions, "onRetry"> {
+  readonly headers: NonNullable<CallOptions["headers"]>;
+  /** Each of them aborts the call. */
+  readonly signals: readonly AbortSignal[];
 }
 
-/** @throws TypeError that names the option. */
-export function checkCallOptions(options: CallOptions): void {
+/** @throws TypeError if `createClient()` didn't create the client, or if an option can't be used. */
+export function resolve(client: Client, options: CallOptions): ResolvedOptions {
+  check(typeof client?.POST === "function" && client.settings, "client", "created by createClient()");
+  checkCallOptions(options);
+  const signals = [client.settings.signal, options.signal].filter((signal) => signal !== undefined);
+  const { maxRetries, timeout, maxWait, onRetry } = {
+    ...RETRY_DEFAULTS,
+    ...defined(client.settings),
+    ...defined(options),
+  };
+  return { maxRetries, timeout, maxWait, onRetry, headers: usable(options.headers), signals };
+}
+
+function checkCallOptions(options: CallOptions): void {
   check(Object(options) === options, "options", "an object");
   const { signal } = options;
   const isSignal = typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
   check(signal === undefined || isSignal, "signal", "an AbortSignal, such as an AbortController's signal");
   checkRetryOptions(options);
-  usable(options.headers);
 }
 
 /**
@@ -118,7 +131,7 @@ export function checkCallOptions(options: CallOptions): void {
  *
  * @throws TypeError that doesn't show them: one can be a key.
  */
-export function usable(headers: CallOptions["headers"]): NonNullable<CallOptions["headers"]> {
+function usable(headers: CallOptions["headers"]): NonNullable<CallOptions["headers"]> {
   if (headers === undefined) return {};
   try {
     // They can be the Headers of another library; openapi-fetch only recognizes the platform's.
@@ -173,7 +186,7 @@ function checkUrl(option: string | URL | undefined): string {
 
 /** Path values must be a single segment that stays where it is: a URL resolves `.` and `..`. */
 function serializePath(pathname: string, pathParams: Record<string, unknown>): string {
-  return pathname.replace(/{(.+?)}/g, (_, name: string) => {
+  return pathname.replace(/{([^}]+)}/g, (_, name: string) => {
     const value = pathParams[name];
     checkSegment(name, value);
     return encodeURIComponent(value);

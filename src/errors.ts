@@ -31,11 +31,11 @@ export abstract class ClientError extends Error {
   /** How many requests were sent. */
   readonly attempts: number;
 
-  constructor(call: Call, problem: string, notes: readonly string[] = []) {
+  constructor(call: Call, problem: string, notes: readonly string[] = [], options: { readonly cause?: unknown } = {}) {
     const attempts = call.sent.length;
     const hide = hiding(secretsOf(call));
     const details = [...notes, `attempts: ${attempts}`].join(", ");
-    super(oneLine(hide(`${call.name} failed: ${excerpt(hide(problem))} (${details})`)));
+    super(oneLine(hide(`${call.name} failed: ${excerpt(hide(problem))} (${details})`)), options);
     this.attempts = attempts;
   }
 }
@@ -47,8 +47,7 @@ export class ConnectionError extends ClientError {
 
   constructor(call: Call, thrown: unknown, problem?: string) {
     const cause = printable(secretsOf(call), thrown);
-    super(call, problem ?? `no response, ${reasonFor(cause)}`);
-    if (cause != null) Object.defineProperty(this, "cause", { value: cause, configurable: true, writable: true });
+    super(call, problem ?? `no response, ${reasonFor(cause)}`, [], cause == null ? {} : { cause });
   }
 }
 
@@ -64,14 +63,13 @@ abstract class ResponseError extends ClientError {
   readonly #headers: Headers;
   readonly #body: unknown;
 
-  constructor(call: Call, response: Response, body: unknown, problem: string, notes: readonly string[] = []) {
+  /** @param problem What follows the status in the message. */
+  constructor(call: Call, response: Response, problem: string, body: unknown, notes: readonly string[] = []) {
     const headers = new Headers(redact(secretsOf(call), [...(response.headers ?? [])]));
     const requestId = headers.get("x-request-id");
-    super(call, problem, [
-      ...notes,
-      ...(requestId ? [`request: ${excerpt(requestId)}`] : []),
-      ...(call.unanswered > 0 ? [`unanswered: ${call.unanswered}`] : []),
-    ]);
+    const origin = requestId ? [`request: ${excerpt(requestId)}`] : [];
+    const unanswered = call.unanswered > 0 ? [`unanswered: ${call.unanswered}`] : [];
+    super(call, response.status + problem, [...notes, ...origin, ...unanswered]);
     this.status = response.status;
     this.requestId = requestId;
     this.#headers = headers;
@@ -108,9 +106,9 @@ export class ApiError extends ResponseError {
   readonly retryAfter: number | null;
 
   constructor(call: Call, response: Response, body: unknown) {
-    const wait = response.headers ? retryAfter(response.headers) : null;
+    const wait = retryAfter(response.headers);
     const notes = wait === null ? [] : [`retry after: ${Math.ceil(wait / 1_000)} s`];
-    super(call, response, body, `${response.status} ${errorIn(body).message ?? asText(body)}`, notes);
+    super(call, response, ` ${errorIn(body).message ?? asText(body)}`, body, notes);
     const { code, type, param } = errorIn(this.body);
     this.code = code;
     this.type = type;

@@ -1,7 +1,7 @@
 import { readBody, TOO_LONG, UnreadableBody } from "./body.js";
-import { type CallOptions, type Client, checkCallOptions, checkClient, usable } from "./client.js";
+import { type CallOptions, type Client, type ResolvedOptions, resolve } from "./client.js";
 import { ApiError, type Call, ClientError, ConnectionError, InvalidResponseError, TimeoutError } from "./errors.js";
-import { DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, DEFAULT_TIMEOUT, delayAfter } from "./retry.js";
+import { delayAfter } from "./retry.js";
 import type { Run, Turn } from "./run.js";
 import { asText, parse } from "./text.js";
 import { bounded, sleep } from "./timing.js";
@@ -20,7 +20,7 @@ export interface Operation<Result> {
 
 /** What {@link Operation.send} passes on to openapi-fetch. */
 interface CallInit {
-  readonly headers: NonNullable<CallOptions["headers"]>;
+  readonly headers: ResolvedOptions["headers"];
   readonly signal: AbortSignal | null;
   readonly fetch: (request: Request, init?: RequestInit) => Promise<Response>;
   readonly parseAs: "stream";
@@ -40,17 +40,9 @@ export async function perform<Result>(
   options: CallOptions = {},
   run?: Run,
 ): Promise<Result> {
-  checkClient(client);
-  checkCallOptions(options);
-  const { settings } = client;
-  const maxRetries = options.maxRetries ?? settings.maxRetries ?? DEFAULT_MAX_RETRIES;
-  const timeout = options.timeout ?? settings.timeout ?? DEFAULT_TIMEOUT;
-  const maxWait = options.maxWait ?? settings.maxWait ?? DEFAULT_MAX_WAIT;
-  const onRetry = options.onRetry ?? settings.onRetry;
-  const headers = usable(options.headers);
-  const signals = signalsOf(client, options);
+  const { maxRetries, timeout, maxWait, onRetry, headers, signals } = resolve(client, options);
   const call: Call = { name: operation.name, sent: [], unanswered: 0 };
-  const turn: Turn = { attempts: 0, rejections: 0, answersBefore: 0 };
+  const turn: Turn = { rejections: 0 };
 
   try {
     for (let retries = 0; ; ) {
@@ -87,17 +79,12 @@ export async function perform<Result>(
   }
 }
 
-/** The signals that abort a call. */
-export function signalsOf({ settings }: Client, { signal }: CallOptions): AbortSignal[] {
-  return [settings.signal, signal].filter((one) => one !== undefined);
-}
-
 /** One complete call of openapi-fetch, including middleware. It ends in a result or in one of our errors. */
 async function attempt<Result>(
   client: Client,
   { send, expected, accepts }: Operation<Result>,
   call: Call,
-  headers: CallInit["headers"],
+  headers: ResolvedOptions["headers"],
   signal: AbortSignal,
 ): Promise<Result> {
   const { fetch } = client.settings;
@@ -112,11 +99,10 @@ async function attempt<Result>(
   });
   if (response.status >= 400) throw new ApiError(call, response, error ?? "");
   const text = await readText(call, response, signal);
-  if (text === TOO_LONG) throw new InvalidResponseError(call, response, text, `${response.status} with ${text}`);
+  if (text === TOO_LONG) throw new InvalidResponseError(call, response, ` with ${text}`, text);
   const body = parse(text);
   if (response.ok && accepts(body)) return body;
-  const problem = `${response.status}, but not a ${expected}: ${asText(body)}`;
-  throw new InvalidResponseError(call, response, body, problem);
+  throw new InvalidResponseError(call, response, `, but not a ${expected}: ${asText(body)}`, body);
 }
 
 /** Sends a request. Of a success, the body is yet to be read; an error's is read here, where its size is limited. */
@@ -131,15 +117,14 @@ async function exchange(
   const response: Response = await send().then(Object, (thrown: unknown) => {
     throw new ConnectionError(call, thrown);
   });
-  const { ok, status, headers } = response;
-  if (isRedirect(response)) {
+  const { ok, status, headers, redirected, type } = response;
+  // A browser hides the details of a redirect, and a custom fetch can have followed it.
+  if (redirected || type === "opaqueredirect" || (status >= 300 && status < 400)) {
     response.body?.cancel?.().catch(() => {});
     const location = headers.get("location") ?? "an unknown place";
-    throw new InvalidResponseError(call, response, "", `${status} redirect to ${location}, which was not followed`);
+    throw new InvalidResponseError(call, response, ` redirect to ${location}, which was not followed`, "");
   }
-  if (!(status >= 200 && status <= 599)) {
-    throw new InvalidResponseError(call, response, "", `${status} is not an HTTP status`);
-  }
+  if (!(status >= 200 && status <= 599)) throw new InvalidResponseError(call, response, " is not an HTTP status", "");
   return ok && response instanceof Response ? response : withText(response, await readText(call, response, signal));
 }
 
@@ -148,7 +133,7 @@ async function readText(call: Call, response: Response, signal: AbortSignal): Pr
     return await readBody(response, signal);
   } catch (thrown) {
     if (!(thrown instanceof UnreadableBody)) throw new ConnectionError(call, thrown);
-    throw new InvalidResponseError(call, response, "", `${response.status} with ${thrown.message}`);
+    throw new InvalidResponseError(call, response, ` with ${thrown.message}`, "");
   }
 }
 
@@ -159,9 +144,4 @@ function withText({ status, headers, url }: Response, text: string): Response {
     url: { value: url },
     text: { value: async () => text }, // openapi-fetch reads the body of an error, even if middleware already has.
   });
-}
-
-/** A browser hides the details of a redirect, and a custom fetch can have followed it. */
-function isRedirect({ type, redirected, status }: Response): boolean {
-  return type === "opaqueredirect" || redirected || (status >= 300 && status < 400);
 }

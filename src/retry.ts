@@ -1,11 +1,8 @@
 import { check } from "./check.js";
 import { ApiError, type ClientError, ConnectionError } from "./errors.js";
 
-export const DEFAULT_MAX_RETRIES = 2;
-/** In ms. */
-export const DEFAULT_TIMEOUT = 30_000;
-/** In ms. */
-export const DEFAULT_MAX_WAIT = 60_000;
+/** Times in ms. */
+export const RETRY_DEFAULTS = { maxRetries: 2, timeout: 30_000, maxWait: 60_000 };
 
 /** The delay before the first retry, in ms. It doubles with each retry, … */
 const FIRST_DELAY = 500;

@@ -1,26 +1,25 @@
 import { isKeyError } from "./client.js";
-import { ApiError, type ClientError, InvalidResponseError } from "./errors.js";
+import { ApiError, type ClientError, ConnectionError, InvalidResponseError } from "./errors.js";
 import { backoff, isQuotaExhausted, isRetryable, waitOf } from "./retry.js";
 import { bounded } from "./timing.js";
 
 /** A run closes after this many API-wide failures in a row, or after `concurrency` if that is more. */
 const MIN_FAILURES_IN_A_ROW = 5;
-/** How often one call can close a run in which others get through; after that, its failures are its own. */
+/** How often one call can be rejected while others get through, before it no longer closes the run, … */
 const MAX_CLOSINGS = 3;
-/** How often one call can keep a run closed in which others got through before; after that, its failures are its own. */
+/** … and before its failures are its own even while the run is closed. */
 const MAX_REJECTIONS = 10;
 /** The statuses below 500 that indicate an API-wide problem: no permission, timeout, too many requests. */
 const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
 
 /** One call's part in a run. */
 export interface Turn {
-  attempts: number;
-  /** How often it closed the run, or kept it closed, although others had got through since its first attempt. */
-  rejections: number;
-  /** How many calls had got through before its first attempt. */
-  answersBefore: number;
   /** Why its last attempt failed. */
   error?: ClientError;
+  /** How many calls had got through before its first attempt. */
+  answersBefore?: number;
+  /** How often it closed the run, or kept it closed, although others have got through since its first attempt. */
+  rejections: number;
 }
 
 /** Why a call that had no attempt failed: the run ended first. */
@@ -106,20 +105,17 @@ export class Run {
         });
       await bounded(signals, admitted).finally(() => this.#waiting.delete(turn));
     }
-    if (this.ended.aborted && !(this.#isLeft && turn.attempts === 0)) {
-      throw turn.error ?? new NotSent();
-    }
-    if (turn.attempts === 0) turn.answersBefore = this.#answers;
-    turn.attempts += 1;
+    if (this.ended.aborted && (turn.error || !this.#isLeft)) throw turn.error ?? new NotSent();
+    turn.answersBefore ??= this.#answers;
     if (this.#inFlight === 0) this.#waitingSince = performance.now();
     this.#inFlight += 1;
   }
 
   /** The API answered what this call asked, for better or worse. */
   answered(turn: Turn): void {
-    this.#answers += 1;
-    this.#failuresInARow = 0;
     this.#waitingSince = performance.now();
+    this.#failuresInARow = 0;
+    this.#answers += 1;
     if (this.#release(turn)) this.#open();
   }
 
@@ -137,6 +133,7 @@ export class Run {
    */
   failed(turn: Turn, error: ClientError): number | undefined {
     turn.error = error;
+    if (!(error instanceof ConnectionError)) this.#waitingSince = performance.now();
     if (endsRun(error, this.#maxWait)) this.end(error);
     if (!isApiWide(error)) this.answered(turn);
     else if (this.#holds(turn, error, this.#release(turn)) && this.#closed && isRetryable(error)) {
@@ -160,7 +157,7 @@ export class Run {
     const closes = isRateLimit ? turn.rejections < MAX_CLOSINGS : this.#failuresInARow >= maxFailuresInARow;
     if (!this.#closed && !closes) return false;
 
-    if (this.#answers > turn.answersBefore) turn.rejections += 1;
+    if (this.#answers > (turn.answersBefore ?? 0)) turn.rejections += 1;
     const { since, endsAt } = this.#closed ?? { since: now, endsAt: now + this.#maxWait };
     if (now >= endsAt) {
       this.end(error);

@@ -26,7 +26,7 @@ export function bounded<T>(
     };
     const unsubscribes = signals.map((signal) => subscribe(signal, stop));
     const timer = limit.ms > 0 ? setTimeout(() => stop(limit.timeIsUp?.()), limit.ms) : undefined;
-    work(controller.signal).finally(cleanUp).then(resolve, reject);
+    work(controller.signal).then(resolve, reject).finally(cleanUp);
   });
 }
 

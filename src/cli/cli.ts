@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { cancelInRun } from "../cancel-uploads.js";
 import { type Client, createClient } from "../client.js";
 import type { ClientError } from "../errors.js";
-import { DEFAULT_MAX_WAIT } from "../retry.js";
+import { RETRY_DEFAULTS } from "../retry.js";
 import { Run } from "../run.js";
 import { excerpt } from "../text.js";
 import { installFetch } from "./fetch.js";
@@ -41,7 +41,7 @@ const client = createClientOrExit();
 const stdin = args.includes(STDIN) ? new StdinLines() : undefined;
 const seen = new Seen();
 const concurrency = options.dryRun ? 1 : options.concurrency;
-const run = new Run(concurrency, DEFAULT_MAX_WAIT);
+const run = new Run(concurrency, RETRY_DEFAULTS.maxWait);
 const report = new Report({
   success: options.dryRun ? "would be sent" : "cancelled",
   total: stdin ? undefined : new Set(args).size,

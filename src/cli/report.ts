@@ -1,7 +1,7 @@
 import prettyBytes from "pretty-bytes";
 import type { CancelledUpload } from "../cancel-upload.js";
 import { ApiError, ClientError, InvalidResponseError } from "../errors.js";
-import { DEFAULT_MAX_WAIT } from "../retry.js";
+import { RETRY_DEFAULTS } from "../retry.js";
 import { oneLine } from "../text.js";
 import { hideKey } from "./key.js";
 import { Progress, type State } from "./progress.js";
@@ -90,7 +90,9 @@ export class Report {
     if (this.#done === this.#options.total) return;
     const wait = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
     const why =
-      wait > DEFAULT_MAX_WAIT ? `the API asks to wait ${Math.ceil(wait / 1_000)} s` : "the next ones would fail too";
+      wait > RETRY_DEFAULTS.maxWait
+        ? `the API asks to wait ${Math.ceil(wait / 1_000)} s`
+        : "the next ones would fail too";
     this.note(`Stopped, since ${why}: ${messageOf(error)}`);
   }
 
