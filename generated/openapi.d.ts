@@ -16,28 +16,6 @@ export interface paths {
         /**
          * Cancel upload
          * @description Cancels the Upload. No Parts may be added after an Upload is cancelled.
-         *
-         *     ## Errors
-         *
-         *     Every error is JSON, with a `code` for programs and a `message` for people. If it may help, the client tries again,
-         *     twice by default. It waits as long as `Retry-After` says, up to a minute.
-         *
-         *     | Status | Code | Meaning | Tries again | What to do |
-         *     | --- | --- | --- | --- | --- |
-         *     | 400 | | Bad request: the Upload is already completed, cancelled or expired, or the request is malformed | no | Nothing: it can no longer be cancelled. To undo a completed Upload, delete its File |
-         *     | 401 | | Missing API key | no | Set `OPENAI_API_KEY` |
-         *     | 401 | `invalid_api_key` | Wrong API key | no | Check the key; make a new one if it was deleted |
-         *     | 403 | `missing_scope` | Missing permission: a restricted key may not write files | no | Give the key the scope `api.files.write` |
-         *     | 403 | `unsupported_country_region_territory` | The country or region has no access | no | Call from where OpenAI offers its API |
-         *     | 404 | | Not found: there is no such Upload in the key's project | no | Check the ID, and that the key belongs to the project of the Upload |
-         *     | 409 | | Conflict: another request is changing the Upload | yes | Nothing, unless it lasts |
-         *     | 429 | `rate_limit_exceeded` | Rate limit: too many requests | yes | Send fewer at once |
-         *     | 429 | `insufficient_quota` | Quota used up | yes, in vain | Add credit, or raise the limit of the project |
-         *     | 500 | | Server error at OpenAI | yes | Nothing, unless it lasts; then see [OpenAI's status](https://status.openai.com) |
-         *     | 503 | | Overloaded: too much traffic for OpenAI's servers | yes | Nothing, unless it lasts |
-         *
-         *     After any other error, the client tries again if the status is 408 or 5xx. An `x-should-retry` header in the answer
-         *     overrides all this.
          */
         post: operations["cancelUpload"];
         delete?: never;
@@ -52,7 +30,7 @@ export interface components {
     schemas: {
         /**
          * Upload
-         * @description A large file that is sent in Parts.
+         * @description A large file, sent in Parts.
          */
         Upload: {
             /** @description The Upload unique identifier, which can be referenced in API endpoints. */
@@ -88,7 +66,7 @@ export interface components {
         };
         /**
          * CancelledUpload
-         * @description An Upload that was cancelled: no Parts may be added to it.
+         * @description A cancelled Upload. No Parts may be added to it.
          */
         CancelledUpload: components["schemas"]["Upload"] & {
             /** @constant */
@@ -139,41 +117,38 @@ export interface components {
         };
         /**
          * ErrorResponse
-         * @description What the API answers when it refuses a request.
+         * @description The body of every error.
          */
         ErrorResponse: {
             /** @description What went wrong. */
             error: {
-                /** @description What went wrong, for people. */
+                /** @description What went wrong, in words. */
                 message: string;
                 /** @description The kind of error, such as `invalid_request_error` or `server_error`. */
                 type: string;
-                /** @description The parameter that caused the error, if one did. */
+                /** @description The parameter that caused the error, if any. */
                 param: string | null;
-                /** @description The error for programs, such as `invalid_api_key`. */
+                /** @description Machine-readable error code, such as `invalid_api_key`. */
                 code: ((string | components["schemas"]["ErrorCode"] | (string | null)) | null) | components["schemas"]["ErrorCode"] | (string | null);
             };
         };
         /**
          * ErrorCode
-         * @description A known code. The API may answer with others.
+         * @description A known error code. The API may send others.
          * @enum {string}
          */
-        ErrorCode: "insufficient_quota" | "invalid_api_key" | "missing_scope" | "rate_limit_exceeded" | "unsupported_country_region_territory";
+        ErrorCode: "credit_balance_exhausted" | "insufficient_quota" | "invalid_api_key" | "missing_scope" | "rate_limit_exceeded" | "unsupported_country_region_territory";
     };
     responses: never;
     parameters: never;
     requestBodies: never;
     headers: {
         /**
-         * @description The ID of the request, to give to OpenAI's support.
+         * @description The ID of the request, which OpenAI's support asks for.
          * @example req_6a1b0c2d3e4f
          */
         "x-request-id": string;
-        /**
-         * @description How many seconds to wait before the next request, or the HTTP date until which to wait.
-         * @example 1
-         */
+        /** @description How many seconds to wait before the next request, or the HTTP date to wait for. Missing if waiting won't help. */
         "Retry-After": string;
     };
     pathItems: never;
@@ -237,7 +212,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The key may not cancel this Upload. */
+            /** @description The key isn't allowed to cancel this Upload. */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -247,7 +222,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such Upload in the key's project. */
+            /** @description The Upload was not found in the key's project. */
             404: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -257,7 +232,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Another request is changing the Upload; try again after a while. */
+            /** @description Another request is changing the Upload. Wait and retry. */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -267,7 +242,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests: try again after a while. Or the quota is used up (`insufficient_quota`): trying again doesn't help. */
+            /** @description Too many requests: wait and retry. Or the quota or the credit is used up (`type` is `insufficient_quota`): retrying won't help. */
             429: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -278,7 +253,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An error in the API; try again after a while. */
+            /** @description Something went wrong at OpenAI. Wait and retry. */
             500: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -288,7 +263,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The API is overloaded; try again after a while. */
+            /** @description The API is overloaded. Wait and retry. */
             503: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];

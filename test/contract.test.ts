@@ -18,7 +18,7 @@ test("what cancelUpload() resolves to matches the contract's schema", async () =
   expect(upload).toEqual(cancelledUpload);
 });
 
-test("the client calls the contract's first server, unless it is given another baseUrl", async () => {
+test("the client calls the contract's first server by default", async () => {
   const urls: string[] = [];
   const client = createClient({
     apiKey: "sk-test",
@@ -31,21 +31,30 @@ test("the client calls the contract's first server, unless it is given another b
   expect(urls).toEqual([`${contract.servers[0]?.url}/uploads/upload_abc123/cancel`]);
 });
 
-test("in every answer that the mock makes up, the Upload is cancelled", async () => {
+test("in every response that the mock makes up, the Upload is cancelled and no number is negative", async () => {
   const headers = { authorization: "Bearer sk-test", prefer: "dynamic=true" };
   const statuses = new Set<unknown>();
+  const numbers: number[] = [];
   for (let time = 0; time < 20; time++) {
     const response = await fetch(`${inject("prismUrl")}/uploads/upload_abc123/cancel`, { method: "POST", headers });
-    statuses.add(Object(await response.json()).status);
+    const { file, ...upload } = Object(await response.json());
+    statuses.add(upload.status);
+    numbers.push(
+      ...[upload, file ?? {}]
+        .flatMap(({ bytes, created_at, expires_at = 0 }) => [bytes, created_at, expires_at])
+        .filter(Number.isFinite),
+    );
   }
   expect([...statuses]).toEqual(["cancelled"]);
+  expect(numbers.length).toBeGreaterThan(60);
+  expect(Math.min(...numbers)).toBeGreaterThanOrEqual(0);
 });
 
 const mockCalls = [...readFileSync("README.md", "utf8").matchAll(/^curl .+localhost:4010.+$/gm)].map(
   ([command]) => command,
 );
 
-test("the README's calls to the mock get a cancelled Upload, the error that is asked for, and 401 without a key", async () => {
+test("the README's calls to the mock get a cancelled Upload, the requested error, and a 401 without a key", async () => {
   const answers = mockCalls.map(async (command) => {
     const [, host = ""] = inject("prismUrl").split("//");
     const call = command.replace("localhost:4010", host).replace("curl", 'curl --silent --write-out "\\n%{http_code}"');
@@ -60,7 +69,7 @@ test("the README's calls to the mock get a cancelled Upload, the error that is a
   ]);
 });
 
-test("the mock refuses a request that departs from the contract", async () => {
+test("the mock rejects a request that doesn't match the contract", async () => {
   const response = await fetch(`${inject("prismUrl")}/uploads/upload_abc123/cancel`, { method: "POST" });
   expect(response.status).toBe(401);
 });
