@@ -44,8 +44,8 @@ interface MediaType {
 }
 
 /** The contract as one document without `$ref`s, however many files it is split into. */
-export async function readContract(): Promise<Contract> {
-  const { ok, stdout, output } = await redocly("bundle", contract, "--dereferenced", "--ext", "json");
+export async function readContract(file: string = contract): Promise<Contract> {
+  const { ok, stdout, output } = await redocly("bundle", file, "--dereferenced", "--ext", "json");
   if (!ok) throw new Error(output);
   return JSON.parse(stdout);
 }

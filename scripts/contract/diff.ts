@@ -1,15 +1,19 @@
-// Compares the contract with an earlier version of it, and fails if info.version was not raised as the changes need: a
-// major version for what breaks a caller, a minor version for what is new, and a patch for the rest.
+// Compares the contract with an earlier version of it, and fails if info.version wasn't raised as much as the changes need:
+// a major version for a breaking change, a minor version for something new, and a patch for anything else.
 //   npm run contract:diff [-- git-revision]
-// The default is the last release (a tag v…). Before the first release, it is the last commit whose contract differs from
-// this one: HEAD while the contract is being edited, an earlier one once it is committed, so that CI compares too.
+// The default is the last release (a tag v…). Before the first release, it is the commit that began the current major
+// version, so that no later commit can hide a breaking change.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+import { readContract } from "./contract.js";
 import { contract } from "./prism.js";
 import { redocly } from "./redocly.js";
 
+const CONFIG = fileURLToPath(new URL("diff.yaml", import.meta.url));
 const IMPACTS = ["major", "minor", "patch"] as const;
 type Impact = (typeof IMPACTS)[number];
 
@@ -26,46 +30,47 @@ interface Change {
   readonly property?: string;
   readonly impact: Impact;
   readonly verdicts: readonly { readonly message: string }[];
-  readonly base?: Place;
-  readonly revision?: Place;
+  readonly base?: Side;
+  readonly revision?: Side;
 }
 
-interface Place {
+interface Side {
   readonly file: string;
   readonly line: number;
   readonly col: number;
+  readonly value?: unknown;
 }
 
-/** What becomes the name of a generated type: a path, or a component. */
-const TYPE_NAME = /^#\/(paths|components\/(schemas|responses|parameters|requestBodies|headers|pathItems))\/[^/]+$/;
-const PROSE = /^(description|summary|title|examples?|x-.*)$/;
-const PROSE_TYPES = /^(Info|License|Contact|ExternalDocs|Tag|Example|XCodeSample)$/;
+/** What code refers to by its name: a path, a component, a property of a schema, or an alternative. */
+const NAMED =
+  /^#\/(paths|components\/(schemas|responses|parameters|requestBodies|headers|pathItems))\/[^/]+$|\/properties(\/[^/]+)?$|\/(any|one)Of\/\d+$/;
+const PROSE = /^(description|summary|title|examples?|tags|externalDocs|x-.*)$/;
+const PROSE_TYPES = /^(Root|Info|License|Contact|ExternalDocs|Tag|TagList|Example|ExamplesMap|XCodeSample(List)?)$/;
 
-/** Redocly's impact; but some of what Redocly calls a patch matters to callers of a TypeScript client. */
-function impactOf({ kind, typeName, path, property = "", impact }: Change): Impact {
-  if (impact !== "patch") return impact;
-  // Code that uses a name that was removed or renamed no longer compiles.
-  if (TYPE_NAME.test(path) && kind === "removed") return "major";
-  if (TYPE_NAME.test(path) && property === "key") return "major";
-  return PROSE_TYPES.test(typeName) || PROSE.test(property) ? "patch" : "minor";
+/** Redocly's impact, corrected for callers of a TypeScript client: what no longer compiles is a breaking change. */
+function impactOf({ kind, typeName, path, property = "", impact, base, revision }: Change): Impact {
+  if (impact === "major") return "major";
+  if (PROSE_TYPES.test(typeName) || PROSE.test(property)) return "patch";
+  if (kind !== "modified") return kind === "removed" && NAMED.test(path) ? "major" : "minor";
+  if (property === "key") return NAMED.test(path) ? "major" : "minor";
+
+  const [before, after] = [valuesOf(base), valuesOf(revision)];
+  if (isDeepStrictEqual(before, after)) return "patch"; // only their order differs
+  const losesValues = revision?.value !== undefined && [...before].some((value) => !after.has(value));
+  if (/^(enum|const)$/.test(property) && losesValues) return "major"; // comparing with a lost value is an error
+  return typeName === "Header" && property === "required" && revision?.value !== true ? "major" : "minor";
 }
 
-type Version = readonly [major: number, minor: number, patch: number];
+function valuesOf(side: Side | undefined): Set<unknown> {
+  return new Set([side?.value].flat());
+}
 
-function parseVersion(version: string): Version | undefined {
+/** The lowest version that these changes allow; undefined if the one before isn't like 1.2.3. */
+function versionAfter(version: string, impact?: Impact): string | undefined {
   const [, major, minor, patch] = /^(\d+)\.(\d+)\.(\d+)$/.exec(version) ?? [];
-  return major && minor && patch ? [Number(major), Number(minor), Number(patch)] : undefined;
-}
-
-function raise([major, minor, patch]: Version, impact: Impact | undefined): Version {
-  if (impact === "major") return [major + 1, 0, 0];
-  if (impact === "minor") return [major, minor + 1, 0];
-  return impact === "patch" ? [major, minor, patch + 1] : [major, minor, patch];
-}
-
-function isLower(version: Version, than: Version): boolean {
-  const differing = version.findIndex((part, index) => part !== than[index]);
-  return differing !== -1 && (version[differing] ?? 0) < (than[differing] ?? 0);
+  if (impact === "major") return major && `${Number(major) + 1}.0.0`;
+  if (impact === "minor") return major && `${major}.${Number(minor) + 1}.0`;
+  return major && `${major}.${minor}.${Number(patch) + (impact ? 1 : 0)}`;
 }
 
 export interface Comparison {
@@ -75,7 +80,7 @@ export interface Comparison {
 
 /** @param folder The repository. */
 export async function diff(requested?: string, folder = "."): Promise<Comparison> {
-  const base = requested ?? lastRelease(folder) ?? lastDifferent(folder);
+  const base = requested ?? lastRelease(folder) ?? startOfMajorVersion(folder);
   const baseFolder = mkdtempSync(join(tmpdir(), "contract-diff-"));
   try {
     if (base && extract(base, folder, baseFolder)) return await compare(base, folder, baseFolder);
@@ -100,9 +105,12 @@ function lastRelease(folder: string): string | undefined {
   return git(folder, "describe", "--tags", "--abbrev=0", "--match", "v*")?.toString().trim();
 }
 
-function lastDifferent(folder: string): string | undefined {
-  const commits = git(folder, "log", "-2", "--format=%h", "--", dirname(contract))?.toString().trim().split("\n") ?? [];
-  return commits.find((commit) => git(folder, "diff", "--quiet", commit, "--", dirname(contract)) === undefined);
+/** The first commit with the current major version, or HEAD while that version isn't committed. */
+function startOfMajorVersion(folder: string): string {
+  const [, major] = /^ {2}version: ["']?(\d+)\./m.exec(readFileSync(join(folder, contract), "utf8")) ?? [];
+  const version = `^  version: ["']?${major}\\.`;
+  const log = git(folder, "log", "--reverse", "--format=%h", "--pickaxe-regex", "-S", version, "--", contract);
+  return log?.toString().split("\n")[0] || "HEAD";
 }
 
 /** Writes the contract of a revision, with all its files; false if that revision has none. */
@@ -112,29 +120,50 @@ function extract(revision: string, folder: string, to: string): boolean {
 }
 
 async function compare(base: string, folder: string, baseFolder: string): Promise<Comparison> {
-  const files = [join(baseFolder, contract), join(folder, contract)];
-  const { stdout, output } = await redocly("diff", ...files, "--format", "json", "--fail-on", "none");
+  const files = [join(baseFolder, contract), join(folder, contract)] as const;
+  const { stdout, output } = await redocly(
+    "diff",
+    ...files,
+    "--config",
+    CONFIG,
+    "--format",
+    "json",
+    "--fail-on",
+    "none",
+  );
   const withRevision = (text: string) => text.replaceAll(join(relative(".", baseFolder), "/"), `${base}:`);
   if (!stdout.startsWith("{")) return { exitCode: 1, output: withRevision(output) };
 
   const { infoVersions, changes }: Report = JSON.parse(stdout);
-  const isOfVersion = ({ typeName, property }: Change) => typeName === "Info" && property === "version";
+  const { base: before, revision: after } = infoVersions;
   const rated = changes
-    .filter((change) => !isOfVersion(change))
+    .filter(({ typeName, property }) => typeName !== "Info" || property !== "version")
     .map((change) => ({ ...change, impact: impactOf(change) }));
+  if (rated.length === 0 && (await haveOtherExamples(...files))) rated.push(OTHER_EXAMPLES);
   const byImpact = IMPACTS.map((impact) => [impact, rated.filter((change) => change.impact === impact)] as const);
   const [worst] = byImpact.find(([, some]) => some.length > 0) ?? [];
-  const [before, after] = [parseVersion(infoVersions.base), parseVersion(infoVersions.revision)];
-  const needed = before && raise(before, worst);
-  const isRaised = needed && after && !isLower(after, needed);
 
+  const needed = versionAfter(before, worst);
+  const isRaised = needed && versionAfter(after) && after.localeCompare(needed, "en", { numeric: true }) >= 0;
   const lines = byImpact.flatMap(([, some]) => some.map(describe));
   const counts = byImpact.map(([impact, some]) => `${some.length} ${impact}`).join(", ");
-  const versions = `info.version was ${infoVersions.base} at ${base} and is ${infoVersions.revision}`;
-  lines.push(
-    `${counts}. ${versions}${isRaised ? "." : `; it must be ${needed?.join(".") ?? "like 1.2.3"} or higher.`}`,
-  );
+  const must = isRaised ? "" : `; it must be ${needed ?? "like 1.2.3"} or higher`;
+  lines.push(`${counts}. info.version was ${before} at ${base} and is ${after}${must}.`);
   return { exitCode: isRaised ? 0 : 1, output: withRevision(lines.join("\n")) };
+}
+
+/** Redocly doesn't compare the values of examples. */
+const OTHER_EXAMPLES: Change = {
+  kind: "modified",
+  typeName: "Example",
+  path: "examples",
+  impact: "patch",
+  verdicts: [],
+};
+
+async function haveOtherExamples(...files: readonly string[]): Promise<boolean> {
+  const [before, after] = await Promise.all(files.map(readContract));
+  return !isDeepStrictEqual(before?.paths, after?.paths);
 }
 
 function describe({ impact, kind, path, property, verdicts, base, revision }: Change): string {

@@ -37,7 +37,7 @@ function setVersion(copy: Copy, version: string): void {
 
 const CONTRACT = "openapi/openapi.yaml";
 
-test("a breaking change needs a major version, while it is edited and once it is committed", async () => {
+test("a breaking change needs a major version, both before and after it is committed", async () => {
   using copy = repository();
   copy.editContract(...BREAKING);
   const edited = await diff(undefined, copy.folder);
@@ -54,7 +54,7 @@ test("a breaking change needs a major version, while it is edited and once it is
   expect(await diff("HEAD~", copy.folder)).toMatchObject({ exitCode: 0, output: expect.stringContaining("is 2.0.0.") });
 });
 
-test("the contract is compared with the last release, whatever was committed since", async () => {
+test("the contract is compared with the last release, not with later commits", async () => {
   using copy = repository();
   git(copy, "tag", "v0.1.0");
   copy.editContract(...BREAKING);
@@ -68,13 +68,36 @@ test("the contract is compared with the last release, whatever was committed sin
   expect((await diff("HEAD~", copy.folder)).output).toContain("it must be 1.0.1 or higher");
 });
 
-const PARAMETERS = `      parameters:
+test("before the first release, no later commit hides a breaking change", async () => {
+  using copy = repository();
+  setVersion(copy, "2.0.0");
+  commit(copy);
+  copy.editContract(...BREAKING);
+  setVersion(copy, "2.1.0");
+  commit(copy);
+  copy.editContract("Cancels the Upload.", "Cancels it.");
+  setVersion(copy, "2.1.1");
+  commit(copy);
+  const { exitCode, output } = await diff(undefined, copy.folder);
+  expect(output).toContain("no longer required: `purpose`");
+  expect(output).toMatch(/info\.version was 2\.0\.0 at \w+ and is 2\.1\.1; it must be 3\.0\.0 or higher\.$/);
+  expect(exitCode).toBe(1);
+
+  setVersion(copy, "3.0.0");
+  expect(await diff(undefined, copy.folder)).toMatchObject({ exitCode: 0 });
+  commit(copy);
+  expect(await diff(undefined, copy.folder)).toMatchObject({ exitCode: 0 });
+});
+
+const REQUEST = `      requestBody:
+        content: { application/json: { schema: { type: object, properties: { note: { type: string }, by: { type: string } } } } }
+      parameters:
         - { name: reason, in: query, required: true, schema: { type: string, enum: [a, b], maxLength: 5 } }
 `;
 
 test.for<[impact: string, version: string, edits: [what: string, before: string, after: string][]]>([
   [
-    "what breaks the code of a caller",
+    "anything that breaks a caller's code",
     "2.0.0",
     [
       [
@@ -89,7 +112,23 @@ test.for<[impact: string, version: string, edits: [what: string, before: string,
     ],
   ],
   [
-    "what is new to a caller",
+    "a removed optional request field",
+    "2.0.0",
+    [["major: removed #/paths/~1uploads~1{upload_id}~1cancel/post/requestBody/", "note: { type: string }, ", ""]],
+  ],
+  [
+    "a value removed from a response's enum",
+    "2.0.0",
+    [["/properties/purpose · enum", "            - batch_output\n", ""]],
+  ],
+  [
+    "a response enum where there was none",
+    "2.0.0",
+    [["filename · enum", "file to be uploaded.\n", "file to be uploaded.\n          enum: [a]\n"]],
+  ],
+  ["a header that becomes optional", "2.0.0", [["x-request-id · required", "      required: true # it\n", ""]]],
+  [
+    "anything new to a caller",
     "1.1.0",
     [
       ["minor: added #/components/schemas/New", "  schemas:\n", "  schemas:\n    New: { type: string }\n"],
@@ -99,20 +138,39 @@ test.for<[impact: string, version: string, edits: [what: string, before: string,
     ],
   ],
   [
-    "other words",
+    "a change of wording",
     "1.0.1",
     [
       ["/post · description", "Cancels the Upload.", "Cancels it."],
       ["/examples/expired · summary", "summary: The Upload has expired", "summary: Expired"],
     ],
   ],
+  [
+    "a changed example",
+    "1.0.1",
+    [["patch: modified examples", "filename: training_examples.jsonl", "filename: a.jsonl"]],
+  ],
+  [
+    "a reordered enum",
+    "1.0.1",
+    [["/status · enum", "- pending\n            - completed", "- completed\n            - pending"]],
+  ],
+  ["a reordered required", "1.0.1", [["· required", "- id\n        - created_at\n", "- created_at\n        - id\n"]]],
+  ["a new tag", "1.0.1", [["patch: added #/tags", "servers:\n", "tags:\n  - name: Uploads\nservers:\n"]]],
+  ["openapi: 3.1.1", "1.0.1", [["patch: modified #/ · openapi", "openapi: 3.1.0", "openapi: 3.1.1"]]],
+  ["a comment", "1.0.0", [["0 major, 0 minor, 0 patch.", "# OpenAI's own example", "# Their own example"]]],
 ])("%s needs version %s", async ([, version, edits]) => {
   using copy = copyOfRepository();
-  copy.editContract("      parameters:\n", PARAMETERS);
+  copy.editContract("      parameters:\n", REQUEST);
+  copy.editContract(
+    "which OpenAI's support asks for.\n",
+    "which OpenAI's support asks for.\n      required: true # it\n",
+  );
   repository(copy);
   for (const [, before, after] of edits) copy.editContract(before, after);
   const { exitCode, output } = await diff(undefined, copy.folder);
   for (const [what] of edits) expect(output).toContain(what);
+  if (version === "1.0.0") return expect(exitCode).toBe(0);
   expect(output).toContain(`it must be ${version} or higher.`);
   if (version === "1.1.0") expect(output).toContain("0 major, 4 minor, 0 patch.");
   expect(exitCode).toBe(1);
@@ -151,20 +209,12 @@ test("a contract that isn't YAML is an error that says where", async () => {
   expect(exitCode).toBe(1);
 });
 
-test("if there is no history to compare with, it says so and passes", async () => {
-  using first = repository();
-  using shallow = repository();
-  shallow.editContract(...BREAKING);
-  commit(shallow);
-  git(shallow, "fetch", "--quiet", "--depth=1", `file://${shallow.folder}`, "HEAD");
-  git(shallow, "checkout", "--quiet", "FETCH_HEAD");
-  using none = repository();
-  rmSync(join(none.folder, ".git"), { recursive: true });
-  for (const { folder } of [first, shallow, none]) {
-    const { exitCode, output } = await diff(undefined, folder);
-    expect(output).toContain("so there is nothing to compare with");
-    expect(exitCode).toBe(0);
-  }
+test("without a git history to compare with, it says so and passes", async () => {
+  using copy = repository();
+  rmSync(join(copy.folder, ".git"), { recursive: true });
+  const { exitCode, output } = await diff(undefined, copy.folder);
+  expect(output).toContain("so there is nothing to compare with");
+  expect(exitCode).toBe(0);
 });
 
 test("npm run contract:diff prints the comparison, and exits with its code", async () => {
