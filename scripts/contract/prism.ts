@@ -1,3 +1,5 @@
+// Serves the contract with Prism.
+//   npm run mock [-- port]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
@@ -9,13 +11,11 @@ export const contract = "openapi/openapi.yaml";
 
 const bin = createRequire(import.meta.url).resolve("@stoplight/prism-cli");
 
-/** Prism in a process of its own, which ends with the `await using` that holds it, at the latest with this process. */
+/** Prism in its own process, which ends with the `await using` that holds it, or at the latest with this process. */
 export interface Prism extends AsyncDisposable {
   readonly url: string;
-  /** What it logs once it listens. */
+  /** What Prism logs from then on. */
   readonly log: Readable;
-  /** Settles when its process has exited. */
-  readonly exited: Promise<unknown>;
 }
 
 /** Runs `prism mock` with these arguments, on a free port unless they name one, and waits until it listens. */
@@ -26,17 +26,16 @@ export async function startPrism(...args: string[]): Promise<Prism> {
   process.once("exit", kill);
   const exited = once(child, "exit");
 
-  const output: string[] = [];
-  child.stderr.setEncoding("utf8").on("data", (text: string) => output.push(text));
+  let printed = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (printed += text));
   for await (const line of createInterface(child.stdout)) {
-    output.push(`${line}\n`);
+    printed += `${line}\n`;
     const url = /Prism is listening on (\S+)/.exec(line)?.[1];
     if (url === undefined) continue;
     child.stdout.resume();
     return {
       url,
       log: child.stdout,
-      exited,
       async [Symbol.asyncDispose]() {
         process.off("exit", kill);
         kill();
@@ -45,5 +44,22 @@ export async function startPrism(...args: string[]): Promise<Prism> {
     };
   }
   process.off("exit", kill);
-  throw new Error(`Prism did not start:\n${output.join("")}`);
+  const [, usedPort] = /EADDRINUSE.*:(\d+)/.exec(printed) ?? [];
+  throw new Error(
+    usedPort === undefined
+      ? `Prism did not start:\n${printed}`
+      : `Port ${usedPort} is in use: stop the program that uses it, or choose another port, as in "npm run mock -- 4011".`,
+  );
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const [port = "4010"] = process.argv.slice(2);
+  try {
+    const { url, log } = await startPrism(contract, "--port", port);
+    console.log(`The mock answers at ${url}; press Ctrl-C to stop it`);
+    log.pipe(process.stdout);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

@@ -4,30 +4,40 @@ import { relative } from "node:path";
 
 const bin = createRequire(import.meta.url).resolve("@redocly/cli/bin/cli.js");
 
-export interface RedoclyResult {
+export interface Result {
   readonly ok: boolean;
   readonly stdout: string;
-  /** All that it prints, without its boxed notices and the stacks of its errors. */
+  /** All that it prints, as a reader needs it. */
   readonly output: string;
 }
 
-/** Runs Redocly CLI, and waits until it exits. */
-export function redocly(...args: readonly string[]): Promise<RedoclyResult> {
+/** Runs Redocly CLI and waits until it exits. */
+export function redocly(...args: readonly string[]): Promise<Result> {
+  return execute(process.execPath, bin, ...args);
+}
+
+/** Runs a program that reads the contract and waits until it exits. */
+export function execute(command: string, ...args: readonly string[]): Promise<Result> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [bin, ...args], { maxBuffer: Number.POSITIVE_INFINITY }, (error, stdout, stderr) => {
-      const output = withPlaces(stdout + stderr)
-        .replaceAll(/^ *[╔║╚].*\n/gm, "")
-        .replaceAll(/^ {4}at .*\n/gm, "")
-        .replaceAll(/^An unexpected error occurred.*\n/gm, "")
-        .replaceAll(/\n{3,}/g, "\n\n");
-      resolve({ ok: error === null, stdout, output: output.trim() });
+    execFile(command, args, { maxBuffer: Number.POSITIVE_INFINITY }, (error, stdout, stderr) => {
+      resolve({ ok: error === null, stdout, output: readable(stdout + stderr) });
     });
   });
 }
 
-/** Writes the place of a YAML error, `in "file" (line:column)`, as `file:line:column`, which terminals make a link. */
-export function withPlaces(text: string): string {
-  return text.replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => {
-    return ` at ${relative(".", file)}:${place}`;
-  });
+/** The output without boxed notices and stacks, and with places as `file:line:column`, which terminals make a link. */
+function readable(output: string): string {
+  if (output.includes("Document must be JSON object")) {
+    return 'The contract describes no API. Write one, or restore it with "git restore openapi".';
+  }
+  if (output.includes("expected a single document")) {
+    return 'The contract has more than one YAML document. Keep one, and remove the "---" line between them.';
+  }
+  return output
+    .replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => ` at ${relative(".", file)}:${place}`)
+    .replaceAll(/^ *[╔║╚].*\n/gm, "")
+    .replaceAll(/^ {4}at .*\n/gm, "")
+    .replaceAll(/^An unexpected error occurred.*\n/gm, "")
+    .replaceAll(/\n{3,}/g, "\n\n")
+    .trim();
 }

@@ -1,26 +1,65 @@
-import { resolve } from "node:path";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkTypes, writeTypes } from "../../scripts/contract/generate.js";
-import { copyOfRepository } from "../support/copy.js";
-import { run } from "../support/run.js";
+import { type Copy, copyOfRepository } from "../support/copy.js";
+import { type Ended, run } from "../support/run.js";
 
-test("types that are out of date are an error, and npm run generate updates them, in however many files the contract is", async () => {
+const CONTRACT = "openapi/openapi.yaml";
+const TYPES = "generated/openapi.d.ts";
+
+function generate({ folder }: Copy, ...options: string[]): Promise<Ended> {
+  return run("npm", ["run", "--silent", "generate", "--", ...options], { cwd: folder });
+}
+
+test("types that are out of date fail --check, and npm run generate updates them, even if the contract is in several files", async () => {
   using copy = copyOfRepository();
   copy.splitContract();
-  copy.write("openapi/upload.yaml", copy.read("openapi/upload.yaml").replace("filename:", "name:"));
-  await expect(checkTypes(copy.folder)).rejects.toThrow(
-    'generated/openapi.d.ts is out of date. Run "npm run generate" and commit it.',
+  copy.write(
+    "openapi/upload.yaml",
+    copy.read("openapi/upload.yaml").replace("The name of the file", "The new name of the file"),
   );
-  await writeTypes(copy.folder);
-  expect(copy.read("generated/openapi.d.ts")).toMatch(/^ +name\?: string;$/m);
-  await checkTypes(copy.folder);
+  expect(await generate(copy, "--check")).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining("Generated types are not up-to-date!"),
+  });
+  expect(await generate(copy)).toMatchObject({ exitCode: 0 });
+  expect(copy.read(TYPES)).toContain("The new name of the file");
+  expect(await generate(copy, "--check")).toMatchObject({ exitCode: 0 });
 });
 
-test("a contract that isn't YAML is an error that says where", async () => {
+test("npm run generate creates the folder of the types if it's missing", async () => {
   using copy = copyOfRepository();
-  copy.write("openapi/openapi.yaml", `${copy.read("openapi/openapi.yaml")}\n   no: [yaml`);
-  const args = ["--import", "tsx", resolve("scripts/contract/generate.ts")];
-  const { exitCode, stderr } = await run(process.execPath, args, { cwd: copy.folder });
-  expect(stderr).toMatch(/^.+ at openapi\/openapi\.yaml:\d+:\d+\n$/);
-  expect(exitCode).toBe(1);
+  const types = copy.read(TYPES);
+  rmSync(join(copy.folder, "generated"), { recursive: true });
+  expect(await generate(copy)).toMatchObject({ exitCode: 0 });
+  expect(copy.read(TYPES)).toBe(types);
+});
+
+test("openapi-typescript works without this repository's script too", async () => {
+  using copy = copyOfRepository();
+  const { exitCode, stdout } = await run("npx", ["openapi-typescript", CONTRACT], { cwd: copy.folder });
+  expect(stdout).toBe(copy.read(TYPES));
+  expect(exitCode).toBe(0);
+});
+
+test.for<[what: string, edit: (contract: string) => string, problem: RegExp]>([
+  [
+    "that isn't YAML",
+    (contract) => `${contract}\n   no: [yaml`,
+    /openapi\/openapi\.yaml:\s.*bad indentation.*\(\d+:\d+\)/s,
+  ],
+  ["that is empty", () => "", /openapi\/openapi\.yaml:\s.*Document must be JSON object/s],
+  [
+    "with a $ref that leads nowhere",
+    (contract) => contract.replace("schemas/OpenAIFile", "schemas/Nothing"),
+    /openapi\/openapi\.yaml:\d+:\d+ .*\s+Can't resolve \$ref/,
+  ],
+])("a contract %s is an error that says where and what, and the types stay as they were", async ([, edit, problem]) => {
+  using copy = copyOfRepository();
+  const types = copy.read(TYPES);
+  copy.write(CONTRACT, edit(copy.read(CONTRACT)));
+  const { exitCode, stdout, stderr } = await generate(copy);
+  expect(stdout + stderr).toMatch(problem);
+  expect(exitCode).not.toBe(0);
+  expect(copy.read(TYPES)).toBe(types);
 });

@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { resolve } from "node:path";
-import { stripVTControlCharacters } from "node:util";
+import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { copyOfRepository } from "../support/copy.js";
+import { type Copy, copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
 import { json, listen, serve } from "../support/server.js";
 
@@ -12,7 +12,8 @@ const DEV = resolve("scripts/contract/dev.ts");
 const CONTRACT = "openapi/openapi.yaml";
 const UPLOAD = "openapi/upload.yaml";
 const TYPES = "generated/openapi.d.ts";
-const VALID = "✓ openapi/openapi.yaml is valid";
+const VALID = "✓ openapi/openapi.yaml is valid, and its types are up to date";
+const SERVED = "serves it";
 
 async function freePort(): Promise<string> {
   const server = createServer();
@@ -21,84 +22,198 @@ async function freePort(): Promise<string> {
   return String(port);
 }
 
-test("npm run dev keeps the types and the mock at the last valid contract, and says what is wrong with a later one", {
-  timeout: 240_000,
-}, async () => {
-  using copy = copyOfRepository();
-  copy.splitContract();
+interface Dev extends AsyncDisposable {
+  readonly pid: number;
+  /** Waits until it prints this, and returns what it printed since the last wait, up to there. */
+  waitFor(text: string): Promise<string>;
+  /** The mock's answer; undefined while it loads a contract. */
+  callMock(): Promise<unknown>;
+  /** Waits until the mock's answer has this file name. */
+  waitForMock(filename: string): Promise<void>;
+  /** Presses Ctrl-C, and returns the exit code. */
+  interrupt(): Promise<unknown>;
+}
+
+async function dev(copy: Copy): Promise<Dev> {
   const port = await freePort();
   // In a process group of its own, which gets the Ctrl-C as it does in a terminal.
-  const dev = spawn(process.execPath, ["--import", "tsx", DEV, port], { cwd: copy.folder, detached: true });
-  const interrupt = () => process.kill(-(dev.pid ?? 0), "SIGINT");
-  process.once("exit", interrupt);
-  const exited = once(dev, "exit");
+  const child = spawn(process.execPath, ["--import", "tsx", DEV, port], { cwd: copy.folder, detached: true });
+  const pid = child.pid ?? 0;
+  const kill = () => process.kill(-pid, "SIGINT");
+  process.once("exit", kill);
+  const exited = once(child, "exit");
+  const output = new EventEmitter();
   let printed = "";
-  for (const output of [dev.stdout, dev.stderr]) output.setEncoding("utf8").on("data", (text) => (printed += text));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => {
+      printed += text;
+      output.emit("text");
+    });
+  }
 
-  /** Waits until it has printed this, and returns all that it printed since the last wait. */
   async function waitFor(text: string): Promise<string> {
-    await expect.poll(() => stripVTControlCharacters(printed), { timeout: 60_000 }).toContain(text);
-    const all = printed;
-    printed = "";
-    return all;
+    while (!printed.includes(text)) {
+      const hasExited = await Promise.race([exited.then(() => true), once(output, "text").then(() => false)]);
+      if (hasExited) throw new Error(`npm run dev exited before it printed "${text}":\n${printed}`);
+    }
+    const end = printed.indexOf(text) + text.length;
+    const before = printed.slice(0, end);
+    printed = printed.slice(end);
+    return before;
   }
 
   async function callMock(): Promise<unknown> {
-    const response = await fetch(`http://127.0.0.1:${port}/uploads/upload_abc123/cancel`, {
-      method: "POST",
-      headers: { authorization: "Bearer sk-test" },
-    });
-    return response.json();
+    const headers = { authorization: "Bearer sk-test" };
+    const url = `http://127.0.0.1:${port}/uploads/upload_abc123/cancel`;
+    const response = await fetch(url, { method: "POST", headers }).catch(() => undefined);
+    return response?.json();
   }
 
-  expect(await waitFor(VALID)).toContain(`served at http://127.0.0.1:${port}`);
+  async function interrupt(): Promise<unknown> {
+    process.off("exit", kill);
+    if (child.exitCode === null) kill();
+    return (await exited)[0];
+  }
+
+  return {
+    pid,
+    waitFor,
+    callMock,
+    async waitForMock(filename) {
+      while (Object(await callMock()).filename !== filename) await waitFor(SERVED);
+    },
+    interrupt,
+    async [Symbol.asyncDispose]() {
+      await interrupt();
+    },
+  };
+}
+
+test("npm run dev keeps the types and the mock at the last valid contract, and says what's wrong with a later one", async () => {
+  using copy = copyOfRepository();
+  copy.splitContract();
+  await using running = await dev(copy);
+  const { waitFor, waitForMock, callMock } = running;
+  await waitFor(VALID);
 
   copy.editContract("filename: training_examples.jsonl", "filename: new.jsonl");
   copy.write(UPLOAD, copy.read(UPLOAD).replace("  expires_at:\n", "  parts:\n    type: integer\n  expires_at:\n"));
   await waitFor(VALID);
   expect(copy.read(TYPES)).toContain("parts?: number");
-  expect(await callMock()).toMatchObject({ filename: "new.jsonl" });
+  await waitForMock("new.jsonl");
 
   const types = copy.read(TYPES);
-  copy.editContract("      summary: Cancel upload\n", "      sumary: Cancel upload\n");
-  expect(await waitFor("has errors")).toMatch(/openapi\/openapi\.yaml:\d+:7 .*sumary/);
   const valid = copy.read(CONTRACT);
-  copy.write(CONTRACT, `${valid}\n   no: [yaml`);
-  expect(await waitFor("has errors")).toMatch(/ at openapi\/openapi\.yaml:\d+:\d+/);
-  const index = copy.read("src/index.ts");
-  copy.write("src/index.ts", `${index}export const wrong: string = 1;\n`);
-  await waitFor("src/index.ts:");
-  copy.write("src/index.ts", index);
-  await waitFor("✓ No type errors");
+  for (const [broken, problem] of [
+    [valid.replace("      summary: Cancel upload\n", "      sumary: Cancel upload\n"), /openapi\.yaml:\d+:7 .*sumary/s],
+    [`${valid}\n   no: [yaml`, / at openapi\/openapi\.yaml:\d+:\d+/],
+    ["# only a comment\n", /The contract describes no API\. Write one, or restore it with "git restore openapi"\./],
+    [
+      `${valid}---\nopenapi: 3.1.0\n`,
+      /more than one YAML document\. Keep one, and remove the "---" line between them\./,
+    ],
+  ] as const) {
+    copy.write(CONTRACT, broken);
+    await waitFor("✗ The types and the mock stay as they were. ");
+    copy.write(CONTRACT, valid);
+    expect(await waitFor(VALID)).toMatch(problem);
+  }
   expect(copy.read(TYPES)).toBe(types);
   expect(await callMock()).toMatchObject({ filename: "new.jsonl" });
-
-  copy.write(UPLOAD, copy.read(UPLOAD).replaceAll("cancelled", "canceled"));
-  copy.write(CONTRACT, valid.replace("sumary", "summary").replaceAll("cancelled", "canceled"));
-  expect(await waitFor("✗ Type errors")).toMatch(/src\/cancel-upload\.ts:\d+:\d+/);
-  expect(await callMock()).toMatchObject({ status: "canceled" });
-
-  const prism = execFileSync("pgrep", ["-P", String(dev.pid), "-f", "prism"], { encoding: "utf8" });
-  process.kill(Number(prism), "SIGKILL");
-  expect(await waitFor("is served at")).toContain("✗ The mock has exited; starting it again");
-  expect(await callMock()).toMatchObject({ status: "canceled" });
-
-  interrupt();
-  process.off("exit", interrupt);
-  expect(await exited).toEqual([0, null]);
-  await expect(callMock()).rejects.toThrow("fetch failed");
 });
 
-test("if its port is in use, npm run dev says so and exits", { timeout: 120_000 }, async () => {
+test("npm run dev notices each save, in whatever way the file is written", async () => {
+  using copy = copyOfRepository();
+  const file = join(copy.folder, CONTRACT);
+  const git = (...args: string[]) => {
+    const author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
+    execFileSync("git", [...author, ...args], { cwd: copy.folder, stdio: "pipe" });
+  };
+  const original = copy.read(CONTRACT);
+  const version = (name: string) =>
+    original
+      .replace("filename: training_examples.jsonl", `filename: ${name}`)
+      .replace("A large file, sent in Parts.", `Saved as ${name}`);
+
+  git("init", "--quiet");
+  for (const turn of [1, 2, 3]) {
+    copy.write(CONTRACT, version(`checkout-${turn}`));
+    git("add", CONTRACT);
+    git("commit", "--quiet", "--message", `checkout-${turn}`);
+    git("tag", `checkout-${turn}`);
+  }
+  copy.write(CONTRACT, original);
+  git("commit", "--quiet", "--all", "--message", "original");
+
+  await using running = await dev(copy);
+  await running.waitFor(VALID);
+  await running.waitFor(SERVED);
+
+  const ways: Record<string, (name: string) => Promise<unknown>> = {
+    "in-place": async (name) => copy.write(CONTRACT, version(name)),
+    rename: async (name) => {
+      copy.write("openapi/.openapi.yaml.swp", version(name));
+      renameSync(join(copy.folder, "openapi/.openapi.yaml.swp"), file);
+    },
+    checkout: async (name) => git("checkout", "--quiet", "--force", name),
+    recreate: async (name) => {
+      rmSync(file);
+      await running.waitFor("openapi/openapi.yaml does not exist");
+      copy.write(CONTRACT, version(name));
+    },
+  };
+  for (const [way, save] of Object.entries(ways)) {
+    for (const turn of [1, 2, 3]) {
+      const name = `${way}-${turn}`;
+      await save(name);
+      while (!copy.read(TYPES).includes(`Saved as ${name}`)) await running.waitFor(VALID);
+      await running.waitForMock(name);
+    }
+  }
+});
+
+test("npm run dev reports the types before the mock follows, type errors in the code, and a mock that dies", async () => {
+  using copy = copyOfRepository();
+  await using running = await dev(copy);
+  const { waitFor, callMock } = running;
+  await waitFor(SERVED);
+  copy.editContract("filename: training_examples.jsonl", "filename: new.jsonl");
+  expect(await waitFor(VALID)).not.toContain(SERVED);
+  await running.waitForMock("new.jsonl");
+
+  const index = copy.read("src/index.ts");
+  copy.write("src/index.ts", `${index}export const wrong: string = 1;\n`);
+  await waitFor("src/index.ts");
+  await waitFor("Found 1 error.");
+  copy.write("src/index.ts", index);
+  await waitFor("Found 0 errors.");
+
+  copy.write(CONTRACT, copy.read(CONTRACT).replaceAll("cancelled", "canceled"));
+  await waitFor("src/cancel-upload.ts");
+
+  const prism = execFileSync("pgrep", ["-P", String(running.pid), "-f", "prism"], { encoding: "utf8" });
+  process.kill(Number(prism), "SIGKILL");
+  await waitFor("✗ The mock has exited; starting it again");
+  await waitFor(SERVED);
+  expect(await callMock()).toMatchObject({ status: "canceled" });
+
+  expect(await running.interrupt()).toBe(0);
+  expect(await callMock()).toBeUndefined();
+});
+
+test.for<[name: string, script: string]>([
+  ["dev", DEV],
+  ["mock", resolve("scripts/contract/prism.ts")],
+])("if its port is in use, npm run %s says so in one sentence and exits", async ([, script]) => {
   await using server = await serve(json(200, {}));
   using copy = copyOfRepository();
-  copy.write(
-    "tsconfig.json",
-    '{ "files": ["generated/openapi.d.ts"], "compilerOptions": { "noLib": true, "types": [] } }',
-  );
   const { port } = new URL(server.url);
-  const args = ["--import", "tsx", DEV, port];
-  const { exitCode, stdout } = await run(process.execPath, args, { cwd: copy.folder });
-  expect(stdout).toContain(`Port ${port} is in use.`);
+  const { exitCode, stdout, stderr } = await run(process.execPath, ["--import", "tsx", script, port], {
+    cwd: copy.folder,
+  });
+  expect(stdout + stderr).not.toMatch(/^ +at /m);
+  expect((stdout + stderr).split("\n").filter((line) => line.includes(port))).toEqual([
+    expect.stringMatching(new RegExp(`Port ${port} is in use: stop the program .*, or choose another port`)),
+  ]);
   expect(exitCode).toBe(1);
 });
