@@ -1,23 +1,21 @@
-// Sends one request to the API, and lists how the answer differs from the contract.
+// Sends one request to the API and lists every mismatch between the response and the contract.
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- upload_…
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- --operation completeUpload --body '{"part_ids":["part_…"]}' upload_…
-// For a binary field of a multipart body, give the name of a file. Exits with 0 if the answer was a success as the contract
-// describes it, with 1 if it differs, with 2 if there was no answer, and with 3 if it was an error as described.
+// Exits with 0 if the response is a success as the contract describes it, 1 if there are mismatches, 2 if there was no
+// response, and 3 if it's an error as described.
 //
-// Prism's proxy is no help here: it follows redirects, hides the API's own status, and ignores unknown fields.
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+// Prism's proxy can't do this: it follows redirects, hides the API's own status, and ignores unknown fields.
 import { parseArgs } from "node:util";
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { Ajv2020, type ErrorObject, type Options } from "ajv/dist/2020.js";
 import { type Contract, type Endpoint, endpointsOf, readContract } from "./contract.js";
 
 const SUCCESS = 0;
-const DIFFERENT = 1;
+const MISMATCH = 1;
 const NOT_VERIFIED = 2;
 const ERROR_VERIFIED = 3;
 
 const TIMEOUT = 60_000;
-/** Shorter parts of the key are not hidden, since they may be parts of ordinary words. In characters. */
+/** Shorter parts of the key aren't hidden, because ordinary words can contain them. In characters. */
 const MIN_KEY_PART = 6;
 
 export interface Verdict {
@@ -36,16 +34,18 @@ export async function verify(
   const key = env["OPENAI_API_KEY"]?.trim() ?? "";
   try {
     const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url;
-    const endpoint = chooseEndpoint(contract, args);
-    const response = await send(requestOf(endpoint, args, api, key));
-    const differences = await differencesOf(endpoint, response);
+    const { values: options, positionals } = parse(args);
+    const endpoint = chooseEndpoint(contract, options.operation);
+    const parameters = withValues(endpoint, positionals);
+    const response = await send(requestOf(endpoint, parameters, options.body, api, key));
+    const mismatches = await mismatchesOf(endpoint, parameters, response);
     const answered = `${api} answered ${response.status}`;
-    if (differences.length > 0) {
-      const list = differences.map((difference) => `\n- ${difference}`).join("");
-      return verdict(DIFFERENT, `${answered}. The answer differs from the contract:${list}`);
+    if (mismatches.length > 0) {
+      const list = mismatches.map((mismatch) => `\n- ${mismatch}`).join("");
+      return verdict(MISMATCH, `${answered}. The response doesn't match the contract:${list}`);
     }
     if (response.ok) return verdict(SUCCESS, `${answered}, as the contract says.`);
-    return verdict(ERROR_VERIFIED, `${answered}, as the contract says. This verifies that error, but no success.`);
+    return verdict(ERROR_VERIFIED, `${answered}, as the contract says. This verifies the error, but not a success.`);
   } catch (error) {
     if (error instanceof NotVerified) return verdict(NOT_VERIFIED, error.message);
     throw error;
@@ -54,15 +54,6 @@ export async function verify(
   function verdict(exitCode: number, text: string): Verdict {
     return { exitCode, output: hide(key, text) };
   }
-}
-
-function chooseEndpoint(contract: Contract, args: readonly string[]): Endpoint {
-  const { operation } = parse(args).values;
-  const endpoints = endpointsOf(contract);
-  const chosen = endpoints.filter(({ operationId }) => operation === undefined || operationId === operation);
-  if (chosen[0] && chosen.length === 1) return chosen[0];
-  const names = endpoints.map(({ operationId }) => operationId).join(", ");
-  throw new NotVerified(`Name one operation of the contract with --operation: ${names}.`);
 }
 
 function parse(args: readonly string[]) {
@@ -77,19 +68,33 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** The request of the endpoint. The arguments are the values of its required parameters, in the order of the contract. */
-function requestOf(
-  { method, path, parameters, requestBody }: Endpoint,
-  args: readonly string[],
-  api: string | undefined,
-  key: string,
-): Request {
-  const { values, positionals } = parse(args);
+function chooseEndpoint(contract: Contract, operation: string | undefined): Endpoint {
+  const endpoints = endpointsOf(contract);
+  const chosen = endpoints.filter(({ operationId }) => operation === undefined || operationId === operation);
+  if (chosen[0] && chosen.length === 1) return chosen[0];
+  const names = endpoints.map(({ operationId }) => operationId).join(", ");
+  throw new NotVerified(`Choose one operation of the contract with --operation: ${names}.`);
+}
+
+type ParameterWithValue = Endpoint["parameters"][number] & { readonly value: string };
+
+/** The endpoint's required parameters, in the order of the contract. */
+function withValues({ parameters }: Endpoint, values: readonly string[]): ParameterWithValue[] {
   const required = parameters.filter((parameter) => parameter.required);
-  if (positionals.length !== required.length) {
+  if (values.length !== required.length) {
     const names = required.map(({ name }) => `<${name}>`).join(" ");
     throw new NotVerified(`Give a value for each parameter: npm run contract:verify -- ${names}`);
   }
+  return required.map((parameter, index) => ({ ...parameter, value: values[index] ?? "" }));
+}
+
+function requestOf(
+  { method, path, requestBody }: Endpoint,
+  parameters: readonly ParameterWithValue[],
+  json: string | undefined,
+  api: string | undefined,
+  key: string,
+): Request {
   if (!/^[!-~]+$/.test(key)) throw new NotVerified("Set OPENAI_API_KEY to an API key.");
   if (!api || !/^https?:\/\/[^@?#]+$/i.test(api) || !URL.canParse(api)) {
     throw new NotVerified("Set OPENAI_BASE_URL to an http(s) URL without user, query or fragment.");
@@ -97,40 +102,27 @@ function requestOf(
 
   let filledPath = path;
   const query = new URLSearchParams();
-  const headers = new Headers({ authorization: `Bearer ${key}` });
-  for (const [index, parameter] of required.entries()) {
-    const value = positionals[index] ?? "";
-    if (parameter.in === "query") query.set(parameter.name, value);
-    else if (parameter.in === "header") headers.set(parameter.name, value);
-    else if (/^\.{0,2}$/.test(value)) throw new NotVerified(`${parameter.name} must not be "", "." or "..".`);
-    else filledPath = filledPath.replace(`{${parameter.name}}`, encodeURIComponent(value));
+  const headers = new Headers({ authorization: `Bearer ${key}`, "content-type": "application/json" });
+  for (const { name, in: place, value } of parameters) {
+    if (place === "query") query.set(name, value);
+    else if (place === "header") headers.set(name, value);
+    else if (/^\.{0,2}$/.test(value)) throw new NotVerified(`${name} must not be "", "." or "..".`);
+    else filledPath = filledPath.replace(`{${name}}`, encodeURIComponent(value));
   }
 
   const url = `${api.replace(/\/$/, "")}${filledPath}${query.size > 0 ? `?${query}` : ""}`;
-  const body = bodyOf(requestBody, values.body);
-  if (typeof body === "string") headers.set("content-type", "application/json");
-  // A redirect is not followed: it is an answer, and the key must not go elsewhere.
+  const body = bodyOf(requestBody, json);
+  if (body === null) headers.delete("content-type");
+  // A redirect isn't followed: it's a response to verify, and the key must not travel.
   return new Request(url, { method, headers, body, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT) });
 }
 
-function bodyOf(requestBody: Endpoint["requestBody"], json: string | undefined): string | FormData | null {
+function bodyOf(requestBody: Endpoint["requestBody"], json: string | undefined): string | null {
   if (requestBody === undefined || (json === undefined && !requestBody.required)) return null;
-  const [mediaType, { schema } = { schema: {} }] = Object.entries(requestBody.content)[0] ?? [];
   const body = json === undefined ? undefined : parseJson(json);
-  const problems = problemsWith(schema, body);
-  if (problems.length > 0) {
-    throw new NotVerified(`Give the body that the contract describes, with --body '{…}': ${problems.join("; ")}.`);
-  }
-  if (mediaType !== "multipart/form-data") return JSON.stringify(body);
-
-  const form = new FormData();
-  const { properties = {} }: { properties?: Record<string, { format?: string }> } = schema;
-  for (const [name, value] of Object.entries(Object(body))) {
-    const text = String(value);
-    if (properties[name]?.format === "binary") form.set(name, new Blob([readFileSync(text)]), basename(text));
-    else form.set(name, text);
-  }
-  return form;
+  const problems = problemsWith(requestBody.content["application/json"]?.schema ?? {}, body);
+  if (problems.length === 0) return JSON.stringify(body);
+  throw new NotVerified(`Give the body that the contract describes with --body '{…}': ${problems.join("; ")}.`);
 }
 
 async function send(request: Request): Promise<Response> {
@@ -138,40 +130,55 @@ async function send(request: Request): Promise<Response> {
     return await fetch(request);
   } catch (error) {
     const { cause = error } = Object(error);
-    throw new NotVerified(`There was no answer: ${cause instanceof Error ? cause.message : cause}`);
+    throw new NotVerified(`There was no response: ${cause instanceof Error ? cause.message : cause}`);
   }
 }
 
-async function differencesOf({ responses }: Endpoint, response: Response): Promise<string[]> {
+async function mismatchesOf(
+  { responses }: Endpoint,
+  parameters: readonly ParameterWithValue[],
+  response: Response,
+): Promise<string[]> {
   const { status } = response;
-  // A status that only `default` documents is a difference too, so that the contract comes to name those that occur.
+  // A status that only `default` documents is a mismatch too, so that the contract learns to name every status that occurs.
   const named = responses[status] ?? responses[`${Math.floor(status / 100)}XX`];
   const { headers = {}, content = {} } = named ?? responses["default"] ?? {};
-  const differences: string[] = [];
-  if (status >= 300 && status < 400) differences.push("It is a redirect (not followed)");
-  if (named === undefined) differences.push(`The contract doesn't name the status ${status}`);
+  const mismatches: string[] = [];
+  if (status >= 300 && status < 400) mismatches.push("The response is a redirect, which wasn't followed");
+  if (named === undefined) mismatches.push(`The contract doesn't name the status ${status}`);
 
   for (const [name, { required, schema }] of Object.entries(headers)) {
     const value = response.headers.get(name);
-    if (value !== null) differences.push(...problemsWith(schema, value, `header ${name}`));
-    else if (required) differences.push(`The header ${name} is missing`);
+    if (value !== null) mismatches.push(...problemsWith(schema, value, `The header ${name}`));
+    else if (required) mismatches.push(`The header ${name} is missing`);
   }
 
   const mediaType = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
   const documented = content[mediaType.toLowerCase()];
   const text = await response.text().catch(() => undefined);
-  if (text === undefined) differences.push("The body is incomplete");
+  if (text === undefined) mismatches.push("The body is incomplete");
   else if (Object.keys(content).length === 0) {
-    if (text !== "") differences.push("It has a body, but the contract describes none");
+    if (text !== "") mismatches.push("There is a body, but the contract describes none");
   } else if (documented === undefined) {
     const expected = Object.keys(content).join(", ");
-    differences.push(`The content-type is ${mediaType ? `"${mediaType}"` : "missing"}, not ${expected}`);
+    mismatches.push(`The content-type is ${mediaType ? `"${mediaType}"` : "missing"}, not ${expected}`);
   } else if (mediaType.toLowerCase().endsWith("json")) {
     const body = parseJson(text);
-    // Without the parser's message, which quotes the start of the body and so perhaps a part of the key.
-    differences.push(...(body === undefined ? ["The body isn't JSON"] : problemsWith(documented.schema, body)));
+    // Without the parser's message, which quotes the start of the body, and that can be part of the key.
+    if (body === undefined) mismatches.push("The body isn't JSON");
+    else mismatches.push(...problemsWith(documented.schema, body), ...(response.ok ? otherIds(parameters, body) : []));
   }
-  return differences;
+  return mismatches;
+}
+
+/** A successful response is about the object in the path, whose ID it has as `upload_id` (like the parameter) or as `id`. */
+function otherIds(parameters: readonly ParameterWithValue[], body: unknown): string[] {
+  const object: Readonly<Record<string, unknown>> = Object(body);
+  return parameters.flatMap(({ name, in: place, value }) => {
+    const field = name in object ? name : "id";
+    const id = object[field];
+    return place === "path" && typeof id === "string" && id !== value ? [`${field} is "${id}", not "${value}"`] : [];
+  });
 }
 
 function parseJson(text: string): unknown {
@@ -182,14 +189,15 @@ function parseJson(text: string): unknown {
   }
 }
 
-const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-const ajvOfText = new Ajv2020({ strict: false, allErrors: true, validateFormats: false, coerceTypes: true });
+const OPTIONS: Options = { strict: false, strictNumbers: true, allErrors: true, validateFormats: false };
+const ajv = new Ajv2020(OPTIONS);
+const ajvForText = new Ajv2020({ ...OPTIONS, coerceTypes: true });
 
 function problemsWith(schema: object, value: unknown, header?: string): string[] {
-  const isValid = (header ? ajvOfText : ajv).compile(closed(schema));
+  const isValid = (header ? ajvForText : ajv).compile(closed(schema));
   if (isValid(value)) return [];
   const errors = isValid.errors ?? [];
-  return errors
+  const problems = errors
     .filter((error) => !followsFromChoice(error, errors))
     .map(({ keyword, instancePath, message, params }) => {
       const where = header ?? (instancePath.slice(1).replaceAll("/", ".") || "The body");
@@ -199,17 +207,16 @@ function problemsWith(schema: object, value: unknown, header?: string): string[]
       const allowed: unknown = params["allowedValues"] ?? params["allowedValue"];
       return `${where} ${message}${allowed === undefined ? "" : `: ${JSON.stringify(allowed)}`}`;
     });
+  return [...new Set(problems)]; // the parts of an allOf can report the same
 }
 
-/** If no alternative of an `anyOf` fits, then all fields count as unknown. */
-function followsFromChoice({ keyword, instancePath }: ErrorObject, errors: readonly ErrorObject[]): boolean {
-  return (
-    keyword === "unevaluatedProperties" &&
-    errors.some((other) => /^(any|one)Of$/.test(other.keyword) && other.instancePath === instancePath)
-  );
+/** If no alternative of an `anyOf` fits, only what's wrong with the value is of interest: not that it isn't null either. */
+function followsFromChoice({ keyword, instancePath, params }: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  const isInChoice = errors.some((other) => other.keyword === "anyOf" && other.instancePath === instancePath);
+  return isInChoice && (/^(anyOf|unevaluatedProperties)$/.test(keyword) || params["type"] === "null");
 }
 
-/** The schema, but without room for fields that it doesn't name, at any depth. */
+/** The schema, but closed to fields that it doesn't name, at any depth. */
 function closed(schema: object): object {
   return close(
     JSON.parse(JSON.stringify(schema), (keyword, value) => {
