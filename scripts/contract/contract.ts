@@ -3,6 +3,7 @@ import { redocly } from "./redocly.js";
 
 /** The parts of the contract that the scripts read. */
 export interface Contract {
+  readonly info?: { readonly version: string };
   readonly servers?: readonly { readonly url: string }[];
   readonly paths: Readonly<Record<string, PathItem>>;
 }

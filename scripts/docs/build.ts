@@ -1,14 +1,17 @@
 // Writes site/: the docs as one page, and the contract as one file to download.
 import { readFile, writeFile } from "node:fs/promises";
-import { bundle } from "../contract/contract.js";
+import { bundle, readContract } from "../contract/contract.js";
 import { contract } from "../contract/prism.js";
 import { redocly } from "../contract/redocly.js";
 
 const page = "site/index.html";
-/** All that Redoc would load from the network, for its "API docs by". scripts/docs/page.hbs has its name there instead. */
+/** The only file that Redoc would load from the network, for its "API docs by". scripts/docs/page.hbs has its name instead. */
 const LOGO = "https://cdn.redoc.ly/redoc/logo-mini-full.svg";
 
-const { ok, output } = await redocly("build-docs", contract, "--inlineBundle", "--output", page);
+const { version } = JSON.parse(await readFile("package.json", "utf8"));
+const { info } = await readContract();
+const versions = [`--templateOptions.package=${version}`, `--templateOptions.contract=${info?.version}`];
+const { ok, output } = await redocly("build-docs", contract, "--inlineBundle", "--output", page, ...versions);
 if (ok) {
   const html = (await readFile(page, "utf8"))
     .replaceAll(LOGO, "data:,")

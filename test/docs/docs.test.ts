@@ -18,16 +18,16 @@ const site = pathToFileURL(resolve("site/index.html")).href;
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const operations = endpointsOf(await readContract());
 
-/** The errors of the cancel in the contract, as the table of errors lists them: status, code, and whether it is retried. */
+/** The cancel's errors in the contract, as the docs list them: status, code, and whether to retry. */
 const documented = operations
   .filter(({ operationId }) => operationId === "cancelUpload")
   .flatMap(({ responses }) => Object.entries(responses))
   .filter(([status]) => /^[45]/.test(status))
   .flatMap(([status, { content = {} }]) => {
     const examples = Object.values(content).flatMap(({ examples = {} }) => Object.values(examples));
-    const codes = examples.map(({ value }) => String(Object(value).error.code ?? ""));
-    const isTriedAgain = Number(status) === 409 || Number(status) === 429 || Number(status) >= 500;
-    return [...new Set(codes)].map((code) => [status, code, isTriedAgain ? "yes" : "no"].join(" "));
+    const errors = examples.map(({ value }) => Object(value).error);
+    const isRetried = ({ type }: { type: string }) => /^(409|429|5..)$/.test(status) && type !== "insufficient_quota";
+    return [...new Set(errors.map((error) => `${status} ${error.code ?? ""} ${isRetried(error)}`))];
   });
 
 let browser: Browser;
@@ -60,7 +60,8 @@ async function open(
   await page.goto(url);
   // Redoc renders the page twice: when it is built, and again in the browser, with buttons that work.
   const operation = page.locator(`[data-section-id="/other/${operationId.toLowerCase()}"]`);
-  await operation.getByRole("button", { name: "curl" }).waitFor();
+  if (url === site) await page.getByRole("heading", { level: 1 }).waitFor();
+  else await operation.getByRole("button", { name: "curl" }).waitFor(); // it's rendered once it can be seen
   return { page, operation, requests, errors, [Symbol.asyncDispose]: () => context.close() };
 }
 
@@ -104,17 +105,22 @@ interface Schema {
 }
 
 /** All texts of a schema: the names of its fields, their descriptions, and their possible values. */
-function texts(schema: Schema): string[] {
+function texts(schema: Schema, narrowed: readonly string[] = []): string[] {
   const { properties = {}, items, allOf = [], anyOf = [] } = schema;
+  // A field that one part of an allOf narrows to a single value is shown with that value alone.
+  const constants = allOf.flatMap((part) => Object.entries(part.properties ?? {})).filter(([, field]) => field.const);
+  const names = constants.map(([name]) => name);
   return [
     ...Object.entries(properties).flatMap(([name, field]) => [
       name,
       ...(field.description ? [withoutMarkdown(field.description)] : []),
-      ...[...(field.enum ?? []), ...(field.const ? [field.const] : [])].map((value) => JSON.stringify(value)),
+      ...(narrowed.includes(name) ? [] : (field.enum ?? [])).map((value) => JSON.stringify(value)),
+      ...(field.const ? [JSON.stringify(field.const)] : []),
       ...(field.deprecated ? ["deprecated"] : []),
       ...texts(field),
     ]),
-    ...[...allOf, ...anyOf, ...(items ? [items] : [])].flatMap(texts),
+    ...allOf.flatMap((part) => texts(part, names)),
+    ...[...anyOf, ...(items ? [items] : [])].flatMap((part) => texts(part)),
   ];
 }
 
@@ -122,18 +128,59 @@ test("the page starts with what the operation does and how to call it, and offer
   await using opened = await open({}, "cancelUpload", site);
   const { page } = opened;
   expect(await page.title()).toBe("OpenAI Cancel Upload");
-  expect(await page.locator("meta[name=description]").getAttribute("content")).toContain("Cancel an unfinished");
-  expect(await page.locator("link[rel=icon]").getAttribute("href")).toMatch(/^data:image\/svg/);
-  for (const name of ["OpenAI Cancel Upload", "Cancel upload"]) {
-    const heading = page.getByRole("heading", { name }).first();
-    expect((await heading.boundingBox())?.y, name).toBeLessThan(DESKTOP.height);
-  }
-  expect(await page.getByText("curl -X POST").first().isVisible()).toBe(true);
+  const heading = page.getByRole("heading", { name: "OpenAI Cancel Upload" });
+  expect((await heading.boundingBox())?.y).toBeLessThan(DESKTOP.height / 4);
+  expect((await page.getByText("POST /v1/uploads/upload_abc123/cancel").boundingBox())?.y).toBeLessThan(DESKTOP.height);
 
   const download = await page.getByRole("link", { name: "OpenAPI description" }).getAttribute("href");
   const file = readFileSync(fileURLToPath(new URL(download ?? "", site)), "utf8");
   expect(file).not.toMatch(/\$ref: '?[^#']/);
   expect(parse(file).info).toEqual(parse(readFileSync(contractPath, "utf8")).info);
+});
+
+test("search engines and link previews get a title, a description and an icon", async () => {
+  await using opened = await open({}, "cancelUpload", site);
+  const content = (selector: string) => opened.page.locator(`meta[${selector}]`).getAttribute("content");
+  expect(await content('property="og:title"')).toBe("OpenAI Cancel Upload");
+  for (const selector of ['name="description"', 'property="og:description"']) {
+    expect(await content(selector)).toContain("Cancel an OpenAI Upload");
+  }
+  expect(await opened.page.locator("link[rel=icon]").getAttribute("href")).toMatch(/^data:image\/svg/);
+});
+
+test("the page says which versions of the contract and of the package it documents", async () => {
+  await using opened = await open({}, "cancelUpload", site);
+  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+  const { info } = parse(readFileSync(contractPath, "utf8"));
+  expect(await textOf(opened.page.getByRole("banner"))).toBe(
+    `Contract ${info.version} · openai-cancel-upload ${version}`,
+  );
+});
+
+test("the menu leads to authentication, retries and errors, and then to the operation", async () => {
+  await using opened = await open({}, "cancelUpload", site);
+  const items = opened.page.locator("[data-testid=menu-item-label] [data-text]");
+  const names = await items.evaluateAll((all) => all.map((item) => item.textContent));
+  expect(names.slice(0, 5)).toEqual([
+    "OpenAI Cancel Upload",
+    "Authentication",
+    "Retries and rate limits",
+    "Errors",
+    "Cancel upload",
+  ]);
+  const authentication = await textOf(opened.page.locator('[data-section-id="/section/authentication"]'));
+  for (const fact of ["Authorization: Bearer", "API keys page", "api.files.write"]) {
+    expect(authentication).toContain(fact);
+  }
+});
+
+test("the status of the response has one value, and the introduction names all four", async () => {
+  await using opened = await open();
+  const status = opened.operation.locator('[id$="c=200&path=status"]');
+  expect(await textOf(status)).toMatch(/^status string required The status of the Upload\. Value: "cancelled"$/);
+  await using top = await open({}, "cancelUpload", site);
+  const introduction = await textOf(top.page.locator("main"));
+  for (const value of ["pending", "completed", "cancelled", "expired"]) expect(introduction).toContain(value);
 });
 
 test("the page says that it is unofficial, and links to the package and to OpenAI's own docs", async () => {
@@ -157,7 +204,9 @@ test("if the page is not at the root of its host, each link of the sidebar leads
   const inner = page.locator('a:is([href^="/"], [href^="#"])');
   await inner.first().waitFor();
   const links = await inner.evaluateAll((all) =>
-    all.map((link) => new URL(link.getAttribute("href") ?? "", document.baseURI).href),
+    all
+      .filter((link) => link.getClientRects().length > 0)
+      .map((link) => new URL(link.getAttribute("href") ?? "", document.baseURI).href),
   );
   const places = operations.map(({ operationId }) => `${url}#/other/${operationId.toLowerCase()}`);
   expect(links).toEqual(expect.arrayContaining([`${url}#/`, ...places]));
@@ -165,7 +214,7 @@ test("if the page is not at the root of its host, each link of the sidebar leads
 });
 
 test("the contract is offered as one file, however many files it is in", async () => {
-  using copy = copyOfRepository(["openapi", "redocly.yaml", "scripts/docs"]);
+  using copy = copyOfRepository(["openapi", "package.json", "redocly.yaml", "scripts/docs"]);
   copy.splitContract();
   const args = ["--import", "tsx", resolve("scripts/docs/build.ts")];
   const { exitCode, stdout, stderr } = await run(process.execPath, args, { cwd: copy.folder });
@@ -175,27 +224,38 @@ test("the contract is offered as one file, however many files it is in", async (
   expect(published).not.toContain("upload.yaml");
 });
 
-describe("the table of errors", () => {
-  test("has each status and code of the contract, and says whether this client retries", async () => {
-    await using opened = await open();
-    const rows = await opened.operation
-      .getByRole("row")
+describe("the errors", () => {
+  test("are those of the contract, with its codes, and say which are worth retrying", async () => {
+    await using opened = await open({}, "cancelUpload", site);
+    const rows = await opened.page
+      .locator('[data-section-id="/section/errors"] tbody tr')
       .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent?.trim() ?? "")));
-    expect(rows[0]).toEqual(["Status", "Code", "Meaning", "Tries again", "What to do"]);
-    const tried = rows.slice(1).map(([status, code, , tries]) => [status, code, tries?.slice(0, 3)].join(" "));
-    expect(tried.sort()).toEqual(documented.sort());
+    const listed = rows.map(([error = "", advice = ""]) => {
+      const [status, code = ""] = error.split(" ");
+      return `${status} ${code} ${/\bRetry\b/.test(advice)}`;
+    });
+    expect(listed.sort()).toEqual(documented.sort());
   });
 
   test.for(["rate limit", "insufficient_quota", "conflict", "overloaded", "permission"])(
-    "is found by %s",
+    "are found by %s",
     async (words) => {
       await using opened = await open();
-      const { page } = opened;
-      await page.getByText("Search").first().click();
-      await page.getByPlaceholder("Search docs...").fill(words);
-      await expect.poll(() => page.getByText("description → Errors").count()).toBeGreaterThan(0);
+      expect(await search(opened, words)).toMatch(new RegExp(words, "i"));
     },
   );
+
+  test("don't run together in search results", async () => {
+    await using opened = await open();
+    expect(await search(opened, "missing_scope")).toContain("403 missing_scope A restricted key");
+  });
+
+  async function search({ page }: OpenPage, words: string): Promise<string> {
+    await page.getByText("Search").first().click();
+    await page.getByPlaceholder("Search docs...").fill(words);
+    const result = page.getByText(/^\.\.\./).filter({ hasText: new RegExp(words, "i") });
+    return textOf(result.first());
+  }
 });
 
 describe.for(operations)("$operationId", ({ operationId, requestBody, responses, "x-codeSamples": samples = [] }) => {
@@ -205,7 +265,7 @@ describe.for(operations)("$operationId", ({ operationId, requestBody, responses,
     const schemas = [requestBody?.content, responses["200"]?.content].flatMap((content) =>
       Object.values(content ?? {}).map(({ schema }) => schema),
     );
-    const expected = schemas.flatMap(texts);
+    const expected = schemas.flatMap((schema) => texts(schema));
     expect(expected).not.toHaveLength(0);
     if (expected.includes("status_details")) await showFile(operation);
     await expect.poll(() => textOf(operation)).toContain(expected.at(-1));
@@ -255,33 +315,47 @@ describe.for(operations)("$operationId", ({ operationId, requestBody, responses,
   });
 });
 
-test("it works on a phone, where no code touches the edge of its box and no wrapped line is followed by a gap", async () => {
+test("on a phone, the title has one line, nothing is wider than the screen, and no code breaks", async () => {
   await using opened = await open({ viewport: PHONE, isMobile: true, hasTouch: true });
   const { page, operation } = opened;
-  for (const code of await page.locator("pre:visible").all()) {
-    const { lines, space } = await code.evaluate((pre) => {
+  const title = page.getByRole("heading", { level: 1 });
+  expect(
+    await title.evaluate((heading) => {
       const range = document.createRange();
-      range.selectNodeContents(pre);
-      const boxes = [...range.getClientRects()].filter(({ width }) => width > 1);
-      const { left, right } = pre.getBoundingClientRect();
-      const space = Math.min(...boxes.map((box) => Math.min(box.left - left, right - box.right)));
-      const bottoms = boxes.map(({ bottom }) => bottom).sort((a, b) => a - b);
-      const distances = bottoms.slice(1).map((bottom, index) => bottom - (bottoms[index] ?? 0));
-      // The boxes within a line may be some pixels apart, since tokens differ in their fonts.
-      return { lines: distances.filter((distance) => distance > 5), space };
-    });
-    expect(space).toBeGreaterThanOrEqual(8);
-    expect(Math.max(...lines)).toBeLessThan(1.5 * Math.min(...lines));
-  }
+      range.selectNodeContents(heading);
+      return range.getClientRects().length;
+    }),
+  ).toBe(1);
+
+  const codes = await page
+    .locator("main :is(p, td) code")
+    .evaluateAll((all) =>
+      all.map((code) => [code.textContent, code.getClientRects().length, code.getBoundingClientRect().right] as const),
+    );
+  expect(codes.length).toBeGreaterThan(20);
+  expect(codes.filter(([, lines, right]) => lines !== 1 || right > PHONE.width)).toEqual([]);
+  // Only what the keyboard can reach may scroll.
+  const blocks = await page
+    .locator("main pre:not([tabindex])")
+    .evaluateAll((all) => all.map(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth));
+  expect(blocks).toEqual(blocks.map(() => true));
 
   await showSample(opened, "curl", "TypeScript");
   await showResponse(operation, "404");
-  await expect.poll(() => textOf(operation)).toContain("There is no such Upload");
+  await expect.poll(() => textOf(operation)).toContain("The Upload was not found");
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(PHONE.width);
-  const table = operation.getByRole("table");
-  expect(
-    await table.evaluate(({ scrollWidth, parentElement }) => scrollWidth <= (parentElement?.clientWidth ?? 0)),
-  ).toBe(true);
+});
+
+test("on a phone, the menu button stays in the bar at the top, away from the download link", async () => {
+  await using opened = await open({ viewport: PHONE, isMobile: true, hasTouch: true });
+  const { page } = opened;
+  await page.getByRole("link", { name: "OpenAPI description" }).scrollIntoViewIfNeeded();
+  const [bar, button] = await Promise.all([
+    page.getByRole("banner").boundingBox(),
+    page.getByRole("button", { name: "Open navigation menu" }).boundingBox(),
+  ]);
+  expect(bar?.y).toBe(0);
+  expect((button?.y ?? 0) + (button?.height ?? Number.NaN)).toBeLessThanOrEqual(bar?.height ?? 0);
 });
 
 describe("nothing is sent to the network, no error is logged, and it is accessible", () => {
@@ -315,7 +389,7 @@ describe("nothing is sent to the network, no error is logged, and it is accessib
 const VIOLATIONS_OF_REDOC = ["label-content-name-mismatch"];
 
 async function seriousViolations(page: Page): Promise<string[]> {
-  // Contrast can only be judged once the colours have faded in.
+  // Contrast can only be judged once the colors have faded in.
   await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
   const { violations } = await page.evaluate<AxeResults>("axe.run()");
   return violations
