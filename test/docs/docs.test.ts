@@ -213,6 +213,25 @@ test("if the page is not at the root of its host, each link of the sidebar leads
   expect(links.filter((link) => !link.startsWith(url))).toEqual([]);
 });
 
+test("the operation's copy button copies the operation, without the need for other files", async () => {
+  await using server = await serve((_, response) => {
+    return response.writeHead(200, { "content-type": "text/html" }).end(readFileSync(fileURLToPath(site)));
+  });
+  await using opened = await open(
+    { permissions: ["clipboard-read", "clipboard-write"] },
+    "cancelUpload",
+    new URL("/#/other/cancelupload", server.url).href,
+  );
+  const { page, operation } = opened;
+  await page.evaluate(() => navigator.clipboard.writeText(""));
+  await operation.getByTestId("page-actions").getByRole("button", { name: "Copy", exact: true }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).not.toBe("");
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  for (const part of ["POST /uploads/{upload_id}/cancel", "upload_id", "status_details", "credit_balance_exhausted"]) {
+    expect(copied).toContain(part);
+  }
+});
+
 test("the contract is offered as one file, however many files it is in", async () => {
   using copy = copyOfRepository(["openapi", "package.json", "redocly.yaml", "scripts/docs"]);
   copy.splitContract();
