@@ -51,12 +51,6 @@ export async function readContract(file: string = contract): Promise<Contract> {
   return JSON.parse(stdout);
 }
 
-/** Writes the contract as one file, however many it is split into. */
-export async function bundle(output: string): Promise<void> {
-  const result = await redocly("bundle", contract, "--output", output);
-  if (!result.ok) throw new Error(result.output);
-}
-
 /** An operation, with its method, its path and all its parameters. */
 export interface Endpoint extends Operation {
   readonly method: string;

@@ -9,11 +9,8 @@ import { parseArgs } from "node:util";
 import { Ajv2020, type ErrorObject, type Options } from "ajv/dist/2020.js";
 import { type Contract, type Endpoint, endpointsOf, readContract } from "./contract.js";
 
-const SUCCESS = 0;
-const MISMATCH = 1;
-const NOT_VERIFIED = 2;
-const ERROR_VERIFIED = 3;
-
+const [SUCCESS, MISMATCH, NOT_VERIFIED, ERROR_VERIFIED] = [0, 1, 2, 3] as const;
+const OPTIONS = { operation: { type: "string" }, body: { type: "string" } } as const;
 const TIMEOUT = 60_000;
 /** Shorter parts of the key aren't hidden, because ordinary words can contain them. In characters. */
 const MIN_KEY_PART = 6;
@@ -34,7 +31,7 @@ export async function verify(
   const key = env["OPENAI_API_KEY"]?.trim() ?? "";
   try {
     const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url;
-    const { values: options, positionals } = parse(args);
+    const { values: options, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
     const endpoint = chooseEndpoint(contract, options.operation);
     const parameters = withValues(endpoint, positionals);
     const response = await send(requestOf(endpoint, parameters, options.body, api, key));
@@ -47,7 +44,7 @@ export async function verify(
     if (response.ok) return verdict(SUCCESS, `${answered}, as the contract says.`);
     return verdict(ERROR_VERIFIED, `${answered}, as the contract says. This verifies the error, but not a success.`);
   } catch (error) {
-    if (error instanceof NotVerified) return verdict(NOT_VERIFIED, error.message);
+    if (error instanceof NotVerified || isOfArguments(error)) return verdict(NOT_VERIFIED, error.message);
     throw error;
   }
 
@@ -56,16 +53,8 @@ export async function verify(
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { operation: { type: "string" }, body: { type: "string" } },
-    });
-  } catch (error) {
-    throw new NotVerified(error instanceof Error ? error.message : String(error));
-  }
+function isOfArguments(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
 }
 
 function chooseEndpoint(contract: Contract, operation: string | undefined): Endpoint {
@@ -78,14 +67,14 @@ function chooseEndpoint(contract: Contract, operation: string | undefined): Endp
 
 type ParameterWithValue = Endpoint["parameters"][number] & { readonly value: string };
 
-/** The endpoint's required parameters, in the order of the contract. */
+/** The parameters in the endpoint's path, in the order of the contract. */
 function withValues({ parameters }: Endpoint, values: readonly string[]): ParameterWithValue[] {
-  const required = parameters.filter((parameter) => parameter.required);
-  if (values.length !== required.length) {
-    const names = required.map(({ name }) => `<${name}>`).join(" ");
+  const inPath = parameters.filter((parameter) => parameter.in === "path");
+  if (values.length !== inPath.length) {
+    const names = inPath.map(({ name }) => `<${name}>`).join(" ");
     throw new NotVerified(`Give a value for each parameter: npm run contract:verify -- ${names}`);
   }
-  return required.map((parameter, index) => ({ ...parameter, value: values[index] ?? "" }));
+  return inPath.map((parameter, index) => ({ ...parameter, value: values[index] ?? "" }));
 }
 
 function requestOf(
@@ -101,18 +90,13 @@ function requestOf(
   }
 
   let filledPath = path;
-  const query = new URLSearchParams();
-  const headers = new Headers({ authorization: `Bearer ${key}`, "content-type": "application/json" });
-  for (const { name, in: place, value } of parameters) {
-    if (place === "query") query.set(name, value);
-    else if (place === "header") headers.set(name, value);
-    else if (/^\.{0,2}$/.test(value)) throw new NotVerified(`${name} must not be "", "." or "..".`);
-    else filledPath = filledPath.replace(`{${name}}`, encodeURIComponent(value));
+  for (const { name, value } of parameters) {
+    if (/^\.{0,2}$/.test(value)) throw new NotVerified(`${name} must not be "", "." or "..".`);
+    filledPath = filledPath.replace(`{${name}}`, encodeURIComponent(value));
   }
-
-  const url = `${api.replace(/\/$/, "")}${filledPath}${query.size > 0 ? `?${query}` : ""}`;
+  const url = `${api.replace(/\/$/, "")}${filledPath}`;
   const body = bodyOf(requestBody, json);
-  if (body === null) headers.delete("content-type");
+  const headers = { authorization: `Bearer ${key}`, ...(body === null ? {} : { "content-type": "application/json" }) };
   // A redirect isn't followed: it's a response to verify, and the key must not travel.
   return new Request(url, { method, headers, body, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT) });
 }
@@ -174,10 +158,10 @@ async function mismatchesOf(
 /** A successful response is about the object in the path, whose ID it has as `upload_id` (like the parameter) or as `id`. */
 function otherIds(parameters: readonly ParameterWithValue[], body: unknown): string[] {
   const object: Readonly<Record<string, unknown>> = Object(body);
-  return parameters.flatMap(({ name, in: place, value }) => {
+  return parameters.flatMap(({ name, value }) => {
     const field = name in object ? name : "id";
     const id = object[field];
-    return place === "path" && typeof id === "string" && id !== value ? [`${field} is "${id}", not "${value}"`] : [];
+    return typeof id === "string" && id !== value ? [`${field} is "${id}", not "${value}"`] : [];
   });
 }
 
@@ -189,9 +173,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-const OPTIONS: Options = { strict: false, strictNumbers: true, allErrors: true, validateFormats: false };
-const ajv = new Ajv2020(OPTIONS);
-const ajvForText = new Ajv2020({ ...OPTIONS, coerceTypes: true });
+const AJV_OPTIONS: Options = { strict: false, strictNumbers: true, allErrors: true, validateFormats: false };
+const ajv = new Ajv2020(AJV_OPTIONS);
+const ajvForText = new Ajv2020({ ...AJV_OPTIONS, coerceTypes: true });
 
 function problemsWith(schema: object, value: unknown, header?: string): string[] {
   const isValid = (header ? ajvForText : ajv).compile(closed(schema));

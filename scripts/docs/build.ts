@@ -1,6 +1,6 @@
 // Writes site/: the docs as one page, and the contract as one file to download.
 import { readFile, writeFile } from "node:fs/promises";
-import { bundle, readContract } from "../contract/contract.js";
+import { readContract } from "../contract/contract.js";
 import { contract } from "../contract/prism.js";
 import { redocly } from "../contract/redocly.js";
 
@@ -18,7 +18,7 @@ if (ok) {
     // Redoc's script finds a section by the hash of the URL, but the links in its HTML lack the "#".
     .replaceAll(/(<a class="[^"]*" href=")(?=\/)/g, "$1#");
   await writeFile(page, html);
-  await bundle("site/openapi.yaml");
+  await redocly("bundle", contract, "--output", "site/openapi.yaml");
   console.log(`Wrote ${page}: open it in a browser.`);
 } else {
   console.error(output);
