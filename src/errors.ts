@@ -16,6 +16,8 @@ export interface Call {
   readonly sent: Headers[];
   /** How many of those requests got no response. */
   unanswered: number;
+  /** The longest wait that it agrees to, in ms. */
+  readonly maxWait: number;
 }
 
 /** The credentials of a call's requests: a server may repeat them, but an error must not show them. */
@@ -107,7 +109,7 @@ export class ApiError extends ResponseError {
 
   constructor(call: Call, response: Response, body: unknown) {
     const wait = retryAfter(response.headers);
-    const notes = wait === null ? [] : [`retry after: ${Math.ceil(wait / 1_000)} s`];
+    const notes = wait !== null && wait > call.maxWait ? [`retry after: ${Math.ceil(wait / 1_000)} s`] : [];
     super(call, response, ` ${errorIn(body).message ?? asText(body)}`, body, notes);
     const { code, type, param } = errorIn(this.body);
     this.code = code;

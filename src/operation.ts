@@ -41,7 +41,7 @@ export async function perform<Result>(
   run?: Run,
 ): Promise<Result> {
   const { maxRetries, timeout, maxWait, onRetry, headers, signals } = resolve(client, options);
-  const call: Call = { name: operation.name, sent: [], unanswered: 0 };
+  const call: Call = { name: operation.name, sent: [], unanswered: 0, maxWait };
   const turn: Turn = { rejections: 0 };
 
   try {

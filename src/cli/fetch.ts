@@ -1,22 +1,36 @@
-import { usageError } from "./options.js";
-
-/** The variables that name a proxy. */
-const PROXIES = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"];
+import { subscribe } from "node:diagnostics_channel";
+import { UsageError } from "./options.js";
 
 /**
- * Gives this process the fetch of the newest Node, whichever Node it is (undici is where Node's comes from): it is faster,
- * and sends the requests through the proxy that the environment names. Ends the process if that can't be used.
+ * Replaces Node's fetch with the latest undici, which is faster and uses the proxy that the environment names.
+ *
+ * @returns Closes its connections. Without that, undici tries forever to reach a proxy that hangs up.
  */
-export async function installFetch(): Promise<void> {
-  // Loaded only now, since it takes as long as all the rest.
-  const { EnvHttpProxyAgent, install, setGlobalDispatcher } = await import("undici");
+export async function installFetch(): Promise<() => Promise<void>> {
+  // Imported only when it's needed, because loading it takes as long as everything else together.
+  const { EnvHttpProxyAgent, getGlobalDispatcher, install, setGlobalDispatcher } = await import("undici");
   install();
-  const variables = PROXIES.filter((name) => process.env[name]);
-  if (variables.length === 0) return;
+  const close = () => getGlobalDispatcher().destroy();
+  const variables = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].filter((name) => process.env[name]);
+  if (variables.length === 0) return close;
   try {
     setGlobalDispatcher(new EnvHttpProxyAgent());
+    variables.forEach(nameProxyInErrors);
+    return close;
   } catch {
-    // What it holds is not shown: it may be a password.
-    usageError(`${variables.join(" or ")} is not the URL of a proxy, such as http://127.0.0.1:8080`);
+    // The value isn't shown: it may contain a password.
+    throw new UsageError(`${variables.join(" or ")} is not the URL of a proxy, such as http://127.0.0.1:8080`);
   }
+}
+
+/** So that a proxy that is down isn't mistaken for the API. */
+function nameProxyInErrors(variable: string): void {
+  const { host, protocol } = new URL(process.env[variable] ?? "");
+  if (protocol.startsWith("socks")) process.removeAllListeners("warning"); // undici warns that SOCKS is experimental
+  subscribe("undici:client:connectError", (message) => {
+    const { error, connectParams }: { error?: Error; connectParams?: { host?: string } } = Object(message);
+    const isAboutProxy = connectParams?.host === host || error?.message.endsWith(` ${host}`); // as of a SOCKS proxy
+    if (!error || !isAboutProxy || error.message.startsWith("proxy ")) return;
+    error.message = `proxy ${host} from ${variable}: ${error.message || Object(error).code}`;
+  });
 }

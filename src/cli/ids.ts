@@ -1,57 +1,72 @@
-import { fstatSync } from "node:fs";
+import { createReadStream, fstatSync } from "node:fs";
+import { containsKey } from "./key.js";
+import { STDIN, UsageError } from "./options.js";
 
-/** What IDs are made of, at OpenAI and at gateways. A text with anything else in it is no ID. */
-const ID = /^(?!\.{1,2}$)[\w.~:+/=-]{1,256}$/;
-/** What programs print if there is none. */
-const NO_IDS: readonly string[] = ["null", "undefined"];
+const STDIN_FD = 0; // Node opens /dev/null in its place if it is closed
+/** The characters of IDs at OpenAI and at gateways, but not what programs print if there is no ID. */
+export const ID: RegExp = /^(?!(\.{1,2}|null|undefined)$)[\w.~:+/=-]{1,256}$/;
+/** A longer line isn't an ID. */
+const MAX_LINE_LENGTH = 1_024;
+/** UTF-16 read as UTF-8: every other byte of ASCII characters is NUL, and the byte order mark is invalid. */
+const UTF_16 = /\0|^\ufffd\ufffd/;
 
-export function isId(text: string): boolean {
-  return ID.test(text) && !NO_IDS.includes(text);
+/** An argument, or a line of standard input with its number. */
+export type Entry = Readonly<{ text: string; line?: number | undefined }>;
+
+/** The arguments and the lines of standard input, in order. */
+export async function* readEntries(args: readonly string[]): AsyncGenerator<Entry> {
+  for (const arg of args) {
+    if (arg === STDIN) yield* entriesOf(process.stdin.setEncoding("utf8"));
+    else yield { text: arg };
+  }
 }
 
-/** A line of standard input, and its number. */
-export interface Line {
-  readonly text: string;
-  readonly number: number;
+/** How many entries there will be; undefined if standard input can't be read ahead. */
+export async function countEntries(args: readonly string[]): Promise<number | undefined> {
+  if (!args.includes(STDIN)) return args.length;
+  const stats = fstatSync(STDIN_FD);
+  if (stats.isDirectory()) throw new UsageError("standard input is a directory");
+  if (stats.isCharacterDevice() && !process.stdin.isTTY) throw new UsageError("standard input is closed or /dev/null");
+  if (!stats.isFile()) return undefined;
+  // With a start, reading doesn't move the position of the file.
+  const file = createReadStream("", { fd: STDIN_FD, start: 0, autoClose: false, encoding: "utf8" });
+  let count = args.length - 1;
+  for await (const entry of entriesOf(file)) {
+    rejectKey(entry);
+    count += 1;
+  }
+  return count;
 }
 
-/** The lines of standard input that hold anything but a comment, as they come in. */
-export class StdinLines implements AsyncIterable<Iterable<Line>> {
-  /** How large it is, in bytes, if it is a file. */
-  readonly #size: number | undefined;
-  #consumed = 0;
-  #number = 0;
+/** @throws UsageError that doesn't show the key, which must not be sent in a URL. */
+export function rejectKey({ text, line }: Entry): void {
+  if (!containsKey(text)) return;
+  const place = line === undefined ? "an argument" : `line ${line} of standard input`;
+  throw new UsageError(`${place} is an API key, not an upload ID; the key belongs in OPENAI_API_KEY`);
+}
 
-  constructor() {
-    const stats = fstatSync(process.stdin.fd);
-    this.#size = stats.isFile() ? stats.size : undefined;
-  }
-
-  /** How much of it was read, from 0 to 1, if it is a file. */
-  get share(): number | undefined {
-    return this.#size && Math.min(1, this.#consumed / this.#size);
-  }
-
-  /** Chunk by chunk: to wait for each line would take longer than to look at it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Iterable<Line>, void, undefined> {
-    let rest = "";
-    for await (const chunk of process.stdin.setEncoding("utf8")) {
-      const lines = `${rest}${chunk}`.split("\n");
-      rest = lines.pop() ?? "";
-      yield this.#withContent(lines);
+async function* entriesOf(chunks: AsyncIterable<string>): AsyncGenerator<Entry> {
+  let line = 0;
+  for await (const content of splitLines(chunks, MAX_LINE_LENGTH)) {
+    if (line === 0 && UTF_16.test(content)) {
+      throw new UsageError("standard input is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
     }
-    yield this.#withContent([rest]);
-  }
-
-  *#withContent(lines: readonly string[]): Generator<Line, void, undefined> {
-    for (const line of lines) {
-      this.#number += 1;
-      this.#consumed += line.length + 1;
-      if (isContent(line)) yield { text: line.trim(), number: this.#number };
-    }
+    line += 1;
+    const text = content.trim();
+    if (text !== "" && !text.startsWith("#")) yield { text, line };
   }
 }
 
-function isContent(line: string): boolean {
-  return /^\s*[^\s#]/.test(line);
+/** The lines of a text. Of a line that spans several chunks only so much is kept; an ellipsis marks the cut. */
+export async function* splitLines(chunks: AsyncIterable<string>, maxLength: number): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of chunks) {
+    const [first = "", ...lines] = chunk.split("\n");
+    lines.unshift(`${rest}${first}`);
+    rest = lines.pop() ?? "";
+    if (rest.length > maxLength) rest = rest.trimStart();
+    if (rest.length > maxLength) rest = `${rest.slice(0, maxLength)}…`;
+    yield* lines;
+  }
+  yield rest;
 }

@@ -1,12 +1,12 @@
 import { hiding } from "../redact.js";
 
-/** The API key, as the environment has it; empty if it has none. */
+/** The API key from the environment; empty if there is none. */
 export const key: string = process.env["OPENAI_API_KEY"]?.trim() ?? "";
 
-// In JSON some of its characters are escaped.
-const hide = hiding([key, JSON.stringify(key).slice(1, -1)]);
+/** Replaces the key, which a server or a user may repeat, as it is or escaped in JSON. */
+export const hideKey: (text: string) => string = hiding([key, JSON.stringify(key).slice(1, -1)]);
 
-/** A text without the key, which a server may repeat, or somebody may have typed. */
-export function hideKey(text: string): string {
-  return hide(text);
+/** Whether the text is an API key or contains one, as in `OPENAI_API_KEY=sk-…`. */
+export function containsKey(text: string): boolean {
+  return [text, ...text.split(/[\s"'`=:,]+/)].some((part) => part.startsWith("sk-") || (part !== "" && part === key));
 }

@@ -1,69 +1,71 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
-import { hideKey } from "./key.js";
+import { type Client, createClient } from "../client.js";
+import { hideKey, key } from "./key.js";
+import { messageOf } from "./problems.js";
 
-/** In place of an ID: read them from standard input. */
+export const EXIT_USAGE = 2;
+/** In place of an ID: read IDs from standard input. */
 export const STDIN = "-";
 
-const EXIT_USAGE = 2;
+export type Options = Readonly<
+  Record<"concurrency" | "maxRetries" | "timeout" | "maxWait", number> &
+    Partial<Record<"resume" | "baseUrl", string> & Record<"json" | "dryRun" | "verbose", true>>
+>;
 
-export interface Options {
-  readonly concurrency: number;
-  readonly timeout: number;
-  readonly maxRetries: number;
-  readonly baseUrl?: string;
-  readonly json?: true;
-  readonly dryRun?: true;
-  readonly verbose?: true;
-}
-
-const program: Command = new Command("cancel-upload")
-  .description("Cancels OpenAI Uploads. The API key is read from OPENAI_API_KEY.")
-  .argument("<upload_id...>", `the Uploads to cancel; ${STDIN} reads IDs from standard input, one a line`)
-  .option("-c, --concurrency <number>", "how many cancels are in flight at once", wholeNumber(1), 8)
-  .addOption(
-    new Option(
-      "-t, --timeout <time>",
-      "how long an attempt may take: 30s, 500ms, 2m (a bare number is ms); 0 for no limit but Node's own, 5 minutes",
-    )
-      .argParser(milliseconds)
-      .default(30_000, "30s"),
+/** Parses the command line. Ends the process if that is unusable, and after `--help`. */
+export const program: Command = new Command("cancel-upload")
+  .description("Cancels OpenAI Uploads.")
+  .argument(
+    "<upload_id...>",
+    `IDs of the Uploads to cancel; ${STDIN} reads IDs from standard input, one per line, without blank lines and # comments`,
   )
-  .option("-r, --max-retries <number>", "how often a failed attempt is tried again", wholeNumber(0), 2)
-  .option("--base-url <url>", "where the API is (default: OPENAI_BASE_URL, else https://api.openai.com/v1)")
-  .option("--json", "print a JSON object a line: { upload_id, ok, upload } or { upload_id, ok, error }")
-  .option("--dry-run", "print what would be sent, and send nothing; needs no key")
-  .option("--verbose", "print each attempt that failed, and the stack of each error")
+  .option("-c, --concurrency <number>", "how many requests may be in flight at once", wholeNumber(1), 8)
+  .option("-r, --max-retries <number>", "how many times to retry a failed attempt", wholeNumber(0), 2)
+  .addOption(timeOption("-t, --timeout <time>", "limit for one attempt: 30s, 500ms, 2m; 0 for no limit", "30s"))
+  .addOption(timeOption("-w, --max-wait <time>", "how long to keep waiting for the API", "60s"))
+  .option("--resume <file>", "append each result to this file, and skip the IDs it lists as cancelled")
+  .option("--base-url <url>", "base URL of the API (default: https://api.openai.com/v1)")
+  .option("--json", "print one JSON object per line: { upload_id, ok, upload } or { upload_id, ok, error }")
+  .option("--dry-run", "print the requests without sending them; needs no API key")
+  .option("--verbose", "print every failed attempt, and the stack of every error")
   .version(manifest.version)
+  .configureHelp({ helpWidth: 80 })
   .addHelpText(
     "after",
     `
-Exit code: 0 if every Upload was cancelled, 1 if one was not, 2 for a usage error, 130 after Ctrl-C (143 after SIGTERM,
-129 after SIGHUP). The first Ctrl-C waits for requests in flight, a second stops at once.
+Environment:
+  OPENAI_API_KEY                     the API key
+  OPENAI_BASE_URL                    used without --base-url
+  OPENAI_ORG_ID, OPENAI_PROJECT_ID   sent with each request
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, and hosts that need none
+  NODE_EXTRA_CA_CERTS                PEM file of more certificates to trust
 
-Standard input: blank lines and lines that start with # are skipped.
+Exit code: 0 if every Upload was cancelled, 1 if one wasn't, 2 for a usage
+error, 130 after Ctrl-C (143 after SIGTERM, 129 after SIGHUP). The first Ctrl-C
+waits for requests in flight; the second stops immediately.
 
 Examples:
   cancel-upload upload_abc123 upload_def456
   jq -r .id pending.jsonl | cancel-upload -
-
-  cancel-upload --json - < ids.txt > results.jsonl
-  # again, for all that are not cancelled yet:
-  jq -rR 'fromjson? | select(.ok).upload_id' results.jsonl | grep -vxFf - ids.txt | cancel-upload --json - >> results.jsonl`,
+  cancel-upload --resume results.jsonl - < ids.txt    # repeat to continue`,
   )
-  .showHelpAfterError("(cancel-upload --help says more)")
-  .configureOutput({ outputError: (text, write) => write(hideKey(text)) }) // It may have been typed by mistake.
+  .showHelpAfterError("(see cancel-upload --help)")
+  .configureOutput({ outputError: (text, write) => write(hideKey(text)) }) // the key may have been typed by mistake
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE));
 
-/** What was typed. Ends the process if that can't be used, and for `--help`. */
-export function readOptions(): { readonly args: readonly string[]; readonly options: Options } {
-  program.parse();
-  return { args: program.args, options: program.opts<Options>() };
-}
+/** The command line, the environment or standard input is unusable. */
+export class UsageError extends Error {}
 
-/** Ends the process: what was typed, or set in the environment, can't be used. */
-export function usageError(sentence: string): never {
-  program.error(`error: ${sentence}`);
+export function createClientFor({ baseUrl, maxRetries, timeout, maxWait, dryRun }: Options): Client {
+  if (key === "" && !dryRun) throw new UsageError("there is no API key: set OPENAI_API_KEY");
+  try {
+    return createClient({ baseUrl, maxRetries, timeout, maxWait, ...(key === "" && { apiKey: "none" }) });
+  } catch (error) {
+    // Its message begins with the name of an option, such as maxWait, or of a variable.
+    const asTyped = (name: string) => `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new UsageError(messageOf(error).replace(/^[a-z]\w*/, asTyped));
+  }
 }
 
 function wholeNumber(least: number): (text: string) => number {
@@ -74,8 +76,16 @@ function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-function milliseconds(text: string): number {
+function timeOption(flags: string, description: string, byDefault: string): Option {
+  return new Option(flags, description).argParser(time).default(time(byDefault), byDefault);
+}
+
+/** In ms. */
+function time(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m)?$/.exec(text) ?? [];
-  if (number !== undefined) return Math.ceil(Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1));
-  throw new InvalidArgumentError("Expected a time such as 30s, 500ms or 2m (a bare number is ms).");
+  if (number === undefined) throw new InvalidArgumentError("Expected a time, such as 30s, 500ms or 2m.");
+  if (unit !== undefined || Number(number) === 0) {
+    return Math.ceil(Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1));
+  }
+  throw new InvalidArgumentError(`Add a unit: ${number}s for seconds, or ${number}ms for milliseconds.`);
 }

@@ -15,7 +15,7 @@ const STOPS = 5;
 /** A million lines, unless another number of Uploads is given. */
 const LINES_PER_UPLOAD = 50;
 /** In MB. */
-const MAX_MEMORY = 200;
+const MAX_MEMORY = 260;
 
 const [uploads = 20_000, seed = Date.now() % 100_000] = process.argv.slice(2).map(Number);
 const random = randomNumbers(seed);

@@ -1,7 +1,7 @@
 import { cli, envFor } from "../support/cli.js";
 import { run } from "../support/run.js";
 
-/** @returns The most memory that a dry run of so many lines takes, in MB. */
+/** @returns The peak memory of a dry run with this many lines, in MB. */
 export async function peakMemory(lines: number): Promise<number> {
   const input = Array.from({ length: lines }, (_, n) => `upload_${n.toString(16).padStart(32, "0")}\n`).join("");
   const report = 'process.on("exit", () => console.error("kB:", process.resourceUsage().maxRSS))';
