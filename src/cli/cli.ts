@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const options = program.opts<Options>();
   const { concurrency, maxWait, dryRun = false, resume, verbose } = options;
   checkArguments(args);
-  const closeConnections = await installFetch();
+  const close = await installFetch();
   const client = createClientFor(options);
   const total = await countEntries(args);
   const resultsFile = resume === undefined ? undefined : await openResultsFile(resume, dryRun);
@@ -78,12 +78,12 @@ async function main(): Promise<void> {
     if (error instanceof ClientError) report.note(stopOf(error, maxWait, tally.left === 0));
     else if (run.ended.reason !== STOPPED) report.note(`error: ${messageOf(error)}`);
   }
-  await closeConnections();
   report.end(isComplete);
   if (!isComplete && !dryRun && tally.left !== 0) {
     report.note(resume ? "To continue, run the same command again." : "With --resume <file>, a run can be continued.");
   }
   if (tally.failed > 0) process.exitCode ??= EXIT_FAILURE;
+  await close();
 }
 
 function checkArguments(args: readonly string[]): void {

@@ -77,11 +77,10 @@ function wholeNumber(least: number): (text: string) => number {
 }
 
 function timeOption(flags: string, description: string, byDefault: string): Option {
-  return new Option(flags, description).argParser(time).default(time(byDefault), byDefault);
+  return new Option(flags, description).argParser(milliseconds).default(milliseconds(byDefault), byDefault);
 }
 
-/** In ms. */
-function time(text: string): number {
+function milliseconds(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m)?$/.exec(text) ?? [];
   if (number === undefined) throw new InvalidArgumentError("Expected a time, such as 30s, 500ms or 2m.");
   if (unit !== undefined || Number(number) === 0) {

@@ -85,6 +85,18 @@ test("a proxy that is down is named, with its variable, and the API isn't blamed
   }
 });
 
+test("a proxy that never responds doesn't keep the command from exiting", async () => {
+  const proxy = createTcpServer((socket) => socket.on("error", () => {}));
+  try {
+    const env = { ...envFor("https://127.0.0.1:8443/v1"), HTTPS_PROXY: `http://127.0.0.1:${await listen(proxy)}` };
+    const args = [cli, "--timeout", "300ms", "--max-retries", "0", "upload_1"];
+    const { exitCode, stderr } = await run(process.execPath, args, { env });
+    expect([exitCode, stderr]).toEqual([1, "0 cancelled, 1 failed: timed out\n"]);
+  } finally {
+    proxy.close();
+  }
+});
+
 test("an API that is down isn't mistaken for the proxy", async () => {
   using proxy = await startProxy();
   const env = { ...envFor(`http://127.0.0.1:${await freePort()}/v1`), HTTP_PROXY: proxy.url, NO_PROXY: "127.0.0.1" };

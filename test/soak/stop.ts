@@ -62,7 +62,7 @@ async function stopDuringRun(round: number, random: () => number): Promise<strin
       problems.push(`round ${round}: ${id} was ${ok ? "not " : ""}cancelled, but its line says otherwise`);
   }
   console.log(
-    `${round}: SIGTERM after ${seconds.toFixed(2)} s, ${concurrency} in flight: ${stderr.trim().split("\n").at(-1)}`,
+    `${round}: SIGTERM after ${seconds.toFixed(2)} s, ${concurrency} in flight: ${stderr.split("\n").find((line) => line.includes(" cancelled, "))}`,
   );
   return problems;
 }
