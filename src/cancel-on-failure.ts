@@ -6,12 +6,14 @@ import { type Client, checkSegment, resolve } from "./client.js";
  * Runs `work`, which sends an Upload, and cancels the Upload if that fails. Resolves to what `work` resolves to.
  *
  * If `work` throws or rejects, this rejects with the same error once the Upload is cancelled. If the cancel fails too, it
- * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's.
+ * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's. That includes an Upload that turns out to be
+ * complete, because only the response to completing it was lost.
  *
  * The client's own `signal` doesn't stop the cancel, because it may be the very signal that stopped `work`. Only
  * `options.signal` does.
  *
  * @param uploadId The Upload's `id`, such as `upload_abc123`.
+ * @param work Should settle only when none of its requests is in flight: a Part can't be added to a cancelled Upload.
  * @param options Options for the cancel. They override the client's.
  * @throws TypeError before `work` starts if an argument can't be used.
  * @example

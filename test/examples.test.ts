@@ -1,50 +1,8 @@
-import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
-import { sendOrCancel } from "../examples/cancel-on-failure.js";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import { cancelOnPageClose } from "../examples/cancel-on-page-close.js";
 import { server as api } from "../examples/mock-in-your-tests.js";
 import { cancelUpload, createClient } from "../src/index.js";
 import { cancelledUpload } from "./support/contract.js";
-import { rejection } from "./support/rejection.js";
-import { json, serve } from "./support/server.js";
-
-const { signal } = new AbortController();
-
-describe("an upload that fails halfway", () => {
-  const fail = () => Promise.reject(new Error("part 2 failed"));
-
-  test("is cancelled, and its error is thrown", async () => {
-    await using server = await serve(json(200, cancelledUpload));
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    expect(await rejection(sendOrCancel(client, "upload_abc123", fail, signal))).toMatchObject({
-      message: "part 2 failed",
-    });
-    expect(server.requests.map(({ url }) => url)).toEqual(["/v1/uploads/upload_abc123/cancel"]);
-  });
-
-  test("is also cancelled if the user stops it", async () => {
-    await using server = await serve(json(200, cancelledUpload));
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    const stopped = AbortSignal.abort("stopped");
-    const sendParts = async (signal: AbortSignal) => signal.throwIfAborted();
-    expect(await rejection(sendOrCancel(client, "upload_abc123", sendParts, stopped))).toBe("stopped");
-    expect(server.requests).toHaveLength(1);
-  });
-
-  test("throws both errors if the cancel fails too", async () => {
-    await using server = await serve(json(404, { error: { message: "No such Upload" } }));
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    expect(await rejection(sendOrCancel(client, "upload_abc123", fail, signal))).toMatchObject({
-      errors: [{ message: "part 2 failed" }, { status: 404 }],
-    });
-  });
-
-  test("isn't cancelled if it succeeds", async () => {
-    await using server = await serve(json(200, cancelledUpload));
-    const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
-    await sendOrCancel(client, "upload_abc123", async () => {}, signal);
-    expect(server.requests).toHaveLength(0);
-  });
-});
 
 test("an upload is cancelled when the page closes, by a request that outlives the page", async () => {
   const page = new EventTarget();
