@@ -30,7 +30,7 @@ async function buildTypes(folder: string): Promise<void> {
   for (const file of ["index.d.ts", "index.d.cts"]) await bundle.write({ file: join(folder, file), sourcemap: true });
 }
 
-/** The command, with its dependencies in it, so that they are not installed with the library. Their licenses go with it. */
+/** The command, bundled with its dependencies, which the library doesn't need. Their licenses go with it. */
 async function buildCli(folder: string): Promise<void> {
   // The CommonJS packages in it call require() for Node's own modules.
   const js = 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);';

@@ -75,5 +75,5 @@ function scheduleUpdate(): void {
 }
 
 say(`Watching ${contract}; press Ctrl-C to stop`);
-// From the root, since the folder of the contract can be replaced too.
+// From the root, because the folder of the contract can be replaced too.
 watch(".", { ignored: (path) => !WATCHED.includes(path.split(sep)[0] ?? "") }).on("all", scheduleUpdate);
