@@ -59,7 +59,7 @@ export async function* cancelUploads(
 }
 
 /** {@link cancelUploads} in a run that can be watched and ended from outside. */
-export async function* cancelInRun(
+export function cancelInRun(
   run: Run,
   client: Client,
   uploadIds: UploadIds,
@@ -78,12 +78,11 @@ export async function* cancelInRun(
       return error(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${thrown}`}`);
     }
   };
-  for (const { aborted, reason } of signals) if (aborted) throw reason;
-  const unsubscribes = signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
-  try {
-    const { concurrency: limit, ended } = run;
-    yield* concurrently(uploadIds, settle, { limit, ended, onLeave: () => run.leave() });
-  } finally {
+  for (const { aborted, reason } of signals) if (aborted) run.end(reason);
+  const unsubscribes = run.ended.aborted ? [] : signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
+  const onLeave = () => {
     for (const unsubscribe of unsubscribes) unsubscribe();
-  }
+    run.leave();
+  };
+  return concurrently(uploadIds, settle, { limit: run.concurrency, ended: run.ended, onLeave });
 }

@@ -23,6 +23,7 @@ export async function* concurrently<Item, Result>(
   work: (item: Item) => Promise<Result>,
   { limit, ended, onLeave }: ConcurrencyOptions,
 ): AsyncGenerator<Result, void, undefined> {
+  if (ended.aborted) throw ended.reason;
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   const settled: Result[] = [];
   let working = 0;
@@ -86,7 +87,7 @@ export async function* concurrently<Item, Result>(
   try {
     for (;;) {
       if (!isTaking && hasRoom()) void take();
-      if (settled.length > 0) yield* settled.splice(0, 1);
+      if (settled.length > 0) for (const result of settled.splice(0, 1)) yield result;
       else if (working > 0 || (isTaking && !closing)) await change();
       else break;
     }

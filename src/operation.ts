@@ -92,7 +92,7 @@ async function attempt<Result>(
     headers,
     signal: fetch ? signal : null, // The platform's fetch takes it as an option, which is faster.
     fetch: (request, init) =>
-      exchange(call, request, signal, async () =>
+      exchange(call, request, signal, () =>
         fetch ? Reflect.apply(fetch, undefined, [request, init]) : globalThis.fetch(request, { ...init, signal }),
       ),
     parseAs: "stream",
@@ -114,9 +114,12 @@ async function exchange(
 ): Promise<Response> {
   if (signal.aborted) throw new Error("Too late to send the request");
   call.sent.push(request.headers);
-  const response: Response = await send().then(Object, (thrown: unknown) => {
+  let response: Response;
+  try {
+    response = Object(await send());
+  } catch (thrown) {
     throw new ConnectionError(call, thrown);
-  });
+  }
   const { ok, status, headers, redirected, type } = response;
   // A browser hides the details of a redirect, and a custom fetch can have followed it.
   if (redirected || type === "opaqueredirect" || (status >= 300 && status < 400)) {
