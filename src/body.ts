@@ -33,7 +33,7 @@ export async function readBody(response: Response, signal: AbortSignal): Promise
       chunks.push(chunk);
       size += chunk.byteLength;
     }
-    return TOO_LONG;
+    return TOO_LONG; // Nobody reads it if the signal has aborted.
   } finally {
     reader.cancel().catch(() => {}); // Closes the connection if there is more. Whether that works no longer matters.
   }

@@ -1,13 +1,13 @@
 import { type CancelUploadOptions, cancelUpload, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import { type Client, checkSegment, resolve } from "./client.js";
+import { type Client, checkSegment, resolveOptions } from "./client.js";
 
 /**
- * Runs `work`, which sends an Upload, and cancels the Upload if that fails. Resolves to what `work` resolves to.
+ * Runs `work`, which sends an Upload, and cancels the Upload if `work` fails. Resolves to what `work` resolves to.
  *
  * If `work` throws or rejects, this rejects with the same error once the Upload is cancelled. If the cancel fails too, it
- * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's. That includes an Upload that turns out to be
- * complete, because only the response to completing it was lost.
+ * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's. This also happens if the
+ * Upload was completed, and only the response was lost.
  *
  * The client's own `signal` doesn't stop the cancel, because it may be the very signal that stopped `work`. Only
  * `options.signal` does.
@@ -28,15 +28,15 @@ export async function cancelOnFailure<Result>(
   work: () => Result | PromiseLike<Result>,
   options: CancelUploadOptions = {},
 ): Promise<Result> {
-  resolve(client, options);
+  resolveOptions(client, options);
   checkSegment("uploadId", uploadId);
   check(typeof work === "function", "work", "a function that sends the Upload");
   try {
     return await work();
   } catch (failure) {
     const settings = { ...client.settings, signal: undefined };
-    const unsignalled: Client = Object.create(client, { settings: { value: settings } });
-    await cancelUpload(unsignalled, uploadId, options).catch((error: unknown) => {
+    const withoutSignal: Client = Object.create(client, { settings: { value: settings } });
+    await cancelUpload(withoutSignal, uploadId, options).catch((error: unknown) => {
       const name = nameOf(uploadId);
       const reason = (error instanceof Error ? error.message : String(error)).replace(
         `Cancelling ${name} failed: `,

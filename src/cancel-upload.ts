@@ -19,12 +19,12 @@ export interface CancelledUpload extends Success {}
 export interface CancelUploadOptions extends CallOptions {}
 
 /**
- * Cancels an Upload. Resolves only if the API responded with this very Upload, and its status is `cancelled`.
+ * Cancels an Upload. Resolves only if the API responded with that same Upload, and its status is `cancelled`.
  *
  * @param client Created by `createClient()`.
  * @param uploadId The Upload's `id`, such as `upload_abc123`.
  * @throws ApiError if the API returned an error, ConnectionError if there was no response, InvalidResponseError if the
- * response wasn't this Upload, cancelled, TypeError if an argument can't be used (nothing is sent then), or the signal's
+ * response wasn't the cancelled Upload, TypeError if an argument can't be used (nothing is sent then), or the signal's
  * reason if it aborted.
  * @example
  * const upload = await cancelUpload(createClient(), "upload_abc123");

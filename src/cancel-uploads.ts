@@ -1,6 +1,6 @@
 import { type CancelledUpload, type CancelUploadOptions, cancel, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import { type Client, resolve } from "./client.js";
+import { type Client, resolveOptions } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
 import { NotSent, Run } from "./run.js";
 import { subscribe } from "./timing.js";
@@ -24,8 +24,9 @@ export type UploadIds = Items<string> & object;
 /**
  * Cancels many Uploads and yields one result for each as it settles. A failure doesn't affect the others.
  *
- * When the API limits the rate or is down, the run closes: all calls wait, and one at a time goes out as a probe until one
- * gets through. No ID fails because of that, unless `maxRetries` is 0: then nothing is sent twice.
+ * When the API limits the rate, or is down for all calls, the run closes: the calls wait, and one at a time is sent as a
+ * probe until one gets through. With the default `maxRetries`, no ID fails because of that, except that an outage can cost
+ * one with `concurrency: 1`. With `maxRetries: 0`, nothing is sent twice.
  *
  * The run ends if there is no API key, or if the API rejects it (401), has no quota left, asks for a wait longer than
  * `maxWait`, or has let nothing through for `maxWait`. A 404 never ends a run.
@@ -46,15 +47,11 @@ export async function* cancelUploads(
   uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { maxWait } = resolve(client, options);
+  const { maxWait } = resolveOptions(client, options);
   const { concurrency = DEFAULT_CONCURRENCY } = options;
   check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
-  check(
-    isIterable && typeof uploadIds === "object",
-    "uploadIds",
-    "an iterable of IDs, such as an array, and not a string",
-  );
+  check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
   yield* cancelInRun(new Run(concurrency, maxWait), client, uploadIds, options);
 }
 
@@ -65,17 +62,17 @@ export function cancelInRun(
   uploadIds: UploadIds,
   options: CancelUploadOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { signals } = resolve(client, options);
+  const { signals } = resolveOptions(client, options);
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
     try {
       return { uploadId, upload: await cancel(client, uploadId, options, run) };
     } catch (thrown) {
       const name = nameOf(uploadId);
-      const error = (message: string, cause: unknown = thrown) => ({ uploadId, error: new Error(message, { cause }) });
-      if (thrown instanceof NotSent) return error(`${name} was not sent: the run stopped first`, run.ended.reason);
+      const failed = (message: string, cause: unknown = thrown) => ({ uploadId, error: new Error(message, { cause }) });
+      if (thrown instanceof NotSent) return failed(`${name} was not sent: the run stopped first`, run.ended.reason);
       if (thrown instanceof Error) return { uploadId, error: thrown };
-      const isAborted = signals.some(({ aborted }) => aborted);
-      return error(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${thrown}`}`);
+      const isAborted = signals.some(({ aborted }) => aborted); // The reason of a signal can be any value.
+      return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${thrown}`}`);
     }
   };
   for (const { aborted, reason } of signals) if (aborted) run.end(reason);

@@ -106,7 +106,7 @@ export interface ResolvedOptions extends Required<typeof RETRY_DEFAULTS>, Pick<R
 }
 
 /** @throws TypeError if `createClient()` didn't create the client, or if an option can't be used. */
-export function resolve(client: Client, options: CallOptions): ResolvedOptions {
+export function resolveOptions(client: Client, options: CallOptions): ResolvedOptions {
   check(typeof client?.POST === "function" && client.settings, "client", "created by createClient()");
   checkCallOptions(options);
   const signals = [client.settings.signal, options.signal].filter((signal) => signal !== undefined);

@@ -55,7 +55,7 @@ export async function* concurrently<Item, Result>(
   };
   const start = async (value: Item | PromiseLike<Item>) => {
     const item = await value;
-    if (isOver) return;
+    if (isOver) return; // The loop was left, and the source took too long.
     working += 1;
     void work(item).then((result) => {
       working -= 1;
@@ -68,12 +68,12 @@ export async function* concurrently<Item, Result>(
     isClosed = true;
     await source.return?.();
   };
-  /** A source that is waiting for its next item may never close. */
-  const closeOrHang = () => Promise.race([close(), new Promise((resolve) => setTimeout(resolve))]);
+  /** Doesn't wait for long: a source that is waiting for its next item may never close. */
+  const tryToClose = () => Promise.race([close(), new Promise((resolve) => setTimeout(resolve))]);
   /** Finishes the items in hand, and those that the source still hands over. */
   const finish = async () => {
     while (working > 0) await change();
-    await (isTaking ? closeOrHang() : close());
+    await (isTaking ? tryToClose() : close());
     while (working > 0) await change();
     isOver = true;
     if (failure) throw failure.error;
@@ -81,7 +81,7 @@ export async function* concurrently<Item, Result>(
 
   let closing: Promise<unknown> | undefined;
   const unsubscribe = subscribe(ended, () => {
-    closing = closeOrHang().catch(() => {}); // What gets thrown is the reason of `ended`.
+    closing = tryToClose().catch(() => {}); // What gets thrown is the reason of `ended`.
     wake();
   });
   try {
@@ -91,8 +91,10 @@ export async function* concurrently<Item, Result>(
       else if (working > 0 || (isTaking && !closing)) await change();
       else break;
     }
-    await closing;
-    if (closing) throw ended.reason;
+    if (closing) {
+      await closing;
+      throw ended.reason;
+    }
   } finally {
     unsubscribe();
     onLeave();

@@ -95,7 +95,7 @@ abstract class ResponseError extends ClientError {
  * The API returned an error.
  *
  * If the message says that earlier requests went `unanswered`, the API may have acted on one of them. "Already cancelled"
- * can then mean that this very call succeeded.
+ * can then mean that an earlier attempt of this call succeeded.
  */
 export class ApiError extends ResponseError {
   /** Machine-readable error code, such as `invalid_api_key`; null if the API sent none. */

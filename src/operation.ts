@@ -1,5 +1,5 @@
 import { readBody, TOO_LONG, UnreadableBody } from "./body.js";
-import { type CallOptions, type Client, type ResolvedOptions, resolve } from "./client.js";
+import { type CallOptions, type Client, type ResolvedOptions, resolveOptions } from "./client.js";
 import { ApiError, type Call, ClientError, ConnectionError, InvalidResponseError, TimeoutError } from "./errors.js";
 import { delayAfter } from "./retry.js";
 import type { Run, Turn } from "./run.js";
@@ -31,7 +31,7 @@ interface CallInit {
  *
  * @param run The run that the call is part of, if it is.
  * @throws ApiError if the API returned an error, ConnectionError if there was no response, InvalidResponseError if the
- * response wasn't the expected one, TypeError if an argument can't be used (nothing is sent then), or the signal's reason
+ * response was an unexpected one, TypeError if an argument can't be used (nothing is sent then), or the signal's reason
  * if it aborted.
  */
 export async function perform<Result>(
@@ -40,12 +40,13 @@ export async function perform<Result>(
   options: CallOptions = {},
   run?: Run,
 ): Promise<Result> {
-  const { maxRetries, timeout, maxWait, onRetry, headers, signals } = resolve(client, options);
+  const { maxRetries, timeout, maxWait, onRetry, headers, signals } = resolveOptions(client, options);
   const call: Call = { name: operation.name, sent: [], unanswered: 0, maxWait };
   const turn: Turn = { rejections: 0 };
 
   try {
-    for (let retries = 0; ; ) {
+    let retries = 0;
+    for (;;) {
       await run?.enter(turn, signals);
       const sentBefore = call.sent.length;
       const timeIsUp = () => {
@@ -73,7 +74,7 @@ export async function perform<Result>(
       }
     }
   } catch (error) {
-    // So that the stack starts with the caller, however deep down the error was created.
+    // Make the stack start at the caller, not in the retry loop.
     if (error instanceof ClientError) Error.captureStackTrace?.(error, perform);
     throw error;
   }
@@ -87,13 +88,13 @@ async function attempt<Result>(
   headers: ResolvedOptions["headers"],
   signal: AbortSignal,
 ): Promise<Result> {
-  const { fetch } = client.settings;
+  const fetch: CallInit["fetch"] | undefined = client.settings.fetch;
   const { error, response } = await send({
     headers,
-    signal: fetch ? signal : null, // The platform's fetch takes it as an option, which is faster.
+    signal: fetch ? signal : null, // The platform's fetch takes it as an option below, because putting it into the Request is slower.
     fetch: (request, init) =>
       exchange(call, request, signal, () =>
-        fetch ? Reflect.apply(fetch, undefined, [request, init]) : globalThis.fetch(request, { ...init, signal }),
+        fetch ? fetch(request, init) : globalThis.fetch(request, { ...init, signal }),
       ),
     parseAs: "stream",
   });
@@ -112,11 +113,11 @@ async function exchange(
   signal: AbortSignal,
   send: () => Promise<Response>,
 ): Promise<Response> {
-  if (signal.aborted) throw new Error("Too late to send the request");
+  if (signal.aborted) throw new Error("Too late to send the request"); // Middleware outlived the attempt; nobody sees this.
   call.sent.push(request.headers);
   let response: Response;
   try {
-    response = Object(await send());
+    response = Object(await send()); // A custom fetch can resolve to anything.
   } catch (thrown) {
     throw new ConnectionError(call, thrown);
   }

@@ -4,10 +4,10 @@ import { backoff, isQuotaExhausted, isRetryable, waitOf } from "./retry.js";
 import { bounded } from "./timing.js";
 
 /** A run closes after this many API-wide failures in a row, or after `concurrency` if that is more. */
-const MIN_FAILURES_IN_A_ROW = 5;
-/** How often one call can be rejected while others get through, before it no longer closes the run, … */
+const FAILURES_TO_CLOSE = 5;
+/** A call that was rejected this often while others got through no longer closes the run. */
 const MAX_CLOSINGS = 3;
-/** … and before its failures are its own even while the run is closed. */
+/** A call that was rejected this often while others got through uses up its own retries, even while the run is closed. */
 const MAX_REJECTIONS = 10;
 /** The statuses below 500 that indicate an API-wide problem: no permission, timeout, too many requests. */
 const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
@@ -52,6 +52,8 @@ export class Run {
   readonly concurrency: number;
   readonly #maxWait: number;
   readonly #controller = new AbortController();
+  /** Aborts when the run ends. */
+  readonly ended: AbortSignal = this.#controller.signal;
   readonly #waiting = new Map<Turn, () => void>();
   #closed: Closed | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,11 +71,6 @@ export class Run {
     this.#maxWait = maxWait;
   }
 
-  /** Aborts when the run ends. */
-  get ended(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   get state(): RunState {
     return { inFlight: this.#inFlight, waitingSince: this.#waitingSince, closed: this.#closed };
   }
@@ -85,7 +82,7 @@ export class Run {
     this.#admit();
   }
 
-  /** Ends the run, but calls that have had no attempt still get one, since nobody would hear that they weren't sent. */
+  /** Ends the run, but calls that have had no attempt still get one: the consumer is gone, and couldn't be told that they weren't sent. */
   leave(): void {
     this.#isLeft = true;
     this.end(undefined);
@@ -136,14 +133,14 @@ export class Run {
     if (!(error instanceof ConnectionError)) this.#waitingSince = performance.now();
     if (endsRun(error, this.#maxWait)) this.end(error);
     if (!isApiWide(error)) this.answered(turn);
-    else if (this.#holds(turn, error, this.#release(turn)) && this.#closed && isRetryable(error)) {
+    else if (this.#recordFailure(turn, error, this.#release(turn)) && this.#closed && isRetryable(error)) {
       return Math.max(this.#closed.nextTryAt - performance.now(), 0);
     }
     return undefined;
   }
 
-  /** Closes the run if the failure calls for it. Returns whether it is the run's to wait out, not the call's own. */
-  #holds(turn: Turn, error: ClientError, wasProbe: boolean): boolean {
+  /** Returns true if the run will wait and retry, false if the failure counts against the call's own retries. */
+  #recordFailure(turn: Turn, error: ClientError, wasProbe: boolean): boolean {
     const now = performance.now();
     this.#failuresInARow += 1;
     if (this.ended.aborted) return false;
@@ -153,8 +150,8 @@ export class Run {
       return true;
     }
     const isRateLimit = error instanceof ApiError && error.status === 429;
-    const maxFailuresInARow = Math.max(MIN_FAILURES_IN_A_ROW, this.concurrency);
-    const closes = isRateLimit ? turn.rejections < MAX_CLOSINGS : this.#failuresInARow >= maxFailuresInARow;
+    const failuresToClose = Math.max(FAILURES_TO_CLOSE, this.concurrency);
+    const closes = isRateLimit ? turn.rejections < MAX_CLOSINGS : this.#failuresInARow >= failuresToClose;
     if (!this.#closed && !closes) return false;
 
     if (this.#answers > (turn.answersBefore ?? 0)) turn.rejections += 1;
@@ -182,7 +179,6 @@ export class Run {
     this.#closed = undefined;
     this.#failedProbes = 0;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#admit();
   }
 
@@ -199,9 +195,9 @@ export class Run {
   /** Returns whether the call was the probe. */
   #release(turn: Turn): boolean {
     this.#inFlight -= 1;
-    const wasProbe = this.#probe === turn;
-    if (wasProbe) this.#probe = undefined;
-    return wasProbe;
+    if (this.#probe !== turn) return false;
+    this.#probe = undefined;
+    return true;
   }
 }
 

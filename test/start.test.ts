@@ -9,7 +9,7 @@ import { json, serve } from "./support/server.js";
 
 test("npm start cancels upload_abc123 at the mock and prints only the Upload", async () => {
   const { exitCode, stdout, stderr } = await run("npm", ["start", "--silent"]);
-  expect(stderr).toContain("Cancelling upload_abc123 at a mock of the API");
+  expect(stderr).toContain("Cancelling upload_abc123 against a mock of the API");
   expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
   expect(exitCode).toBe(0);
 });
@@ -50,7 +50,7 @@ test.for([
 ] as const)("%s to %s leaves no Prism running", async ([signal, , command, args]) => {
   const child = spawn(command, args, { detached: true }); // in a process group of its own
   const exited = once(child, "exit");
-  await lineWith("at a mock of the API", child.stderr); // so Prism runs
+  await lineWith("against a mock of the API", child.stderr); // so Prism runs
   child.kill(signal);
   await exited;
   const prism = () => spawnSync("pgrep", ["-g", String(child.pid), "-f", "prism"], { encoding: "utf8" }).stdout;

@@ -1,4 +1,4 @@
-// Runs the command from source. Without arguments, it cancels an upload at a mock of the API.
+// Runs the command from source. Without arguments, it cancels an Upload against a mock of the API.
 import { constants } from "node:os";
 import { contract, startPrism } from "../contract/prism.js";
 
@@ -18,7 +18,9 @@ if (process.argv.length > 2) {
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
   await using prism = await startPrism(contract, "--errors");
-  process.stderr.write("Cancelling upload_abc123 at a mock of the API. To use the real one: npm start -- upload_…\n");
+  process.stderr.write(
+    "Cancelling upload_abc123 against a mock of the API. To use the real one: npm start -- upload_…\n",
+  );
   Object.assign(process.env, { OPENAI_BASE_URL: prism.url, OPENAI_API_KEY: "sk-mock" });
   process.argv.push("--json", "upload_abc123");
   await import("../../src/cli/cli.js");

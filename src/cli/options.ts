@@ -18,12 +18,12 @@ export const program: Command = new Command("cancel-upload")
   .description("Cancels OpenAI Uploads.")
   .argument(
     "<upload_id...>",
-    `IDs of the Uploads to cancel; ${STDIN} reads IDs from standard input, one per line, without blank lines and # comments`,
+    `IDs of the Uploads to cancel; ${STDIN} reads IDs from standard input, one per line; blank lines and # comments are ignored`,
   )
   .option("-c, --concurrency <number>", "how many requests may be in flight at once", wholeNumber(1), 8)
   .option("-r, --max-retries <number>", "how many times to retry a failed attempt", wholeNumber(0), 2)
   .addOption(timeOption("-t, --timeout <time>", "limit for one attempt: 30s, 500ms, 2m; 0 for no limit", "30s"))
-  .addOption(timeOption("-w, --max-wait <time>", "how long to keep waiting for the API", "60s"))
+  .addOption(timeOption("-w, --max-wait <time>", "how long to keep trying while the API is unavailable", "60s"))
   .option("--resume <file>", "append each result to this file, and skip the IDs it lists as cancelled")
   .option("--base-url <url>", "base URL of the API (default: https://api.openai.com/v1)")
   .option("--json", "print one JSON object per line: { upload_id, ok, upload } or { upload_id, ok, error }")
@@ -36,10 +36,10 @@ export const program: Command = new Command("cancel-upload")
     `
 Environment:
   OPENAI_API_KEY                     the API key
-  OPENAI_BASE_URL                    used without --base-url
+  OPENAI_BASE_URL                    base URL, unless --base-url is given
   OPENAI_ORG_ID, OPENAI_PROJECT_ID   sent with each request
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, and hosts that need none
-  NODE_EXTRA_CA_CERTS                PEM file of more certificates to trust
+  NODE_EXTRA_CA_CERTS                PEM file with extra CA certificates
 
 Exit code: 0 if every Upload was cancelled, 1 if one wasn't, 2 for a usage
 error, 130 after Ctrl-C (143 after SIGTERM, 129 after SIGHUP). The first Ctrl-C
@@ -48,7 +48,7 @@ waits for requests in flight; the second stops immediately.
 Examples:
   cancel-upload upload_abc123 upload_def456
   jq -r .id pending.jsonl | cancel-upload -
-  cancel-upload --resume results.jsonl - < ids.txt    # repeat to continue`,
+  cancel-upload --resume results.jsonl - < ids.txt    # rerun to resume`,
   )
   .showHelpAfterError("(see cancel-upload --help)")
   .configureOutput({ outputError: (text, write) => write(hideKey(text)) }) // the key may have been typed by mistake
