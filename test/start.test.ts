@@ -57,6 +57,16 @@ test.for([
   await vi.waitFor(() => expect(prism()).toBe(""), { timeout: 20_000 });
 });
 
+test("SIGTERM to npm run mock leaves no Prism running", async () => {
+  const child = spawn("npm", ["run", "--silent", "mock", "--", "0"], { detached: true });
+  const exited = once(child, "exit");
+  await lineWith("The mock answers at", child.stdout);
+  child.kill("SIGTERM");
+  await exited;
+  const left = () => spawnSync("pgrep", ["-g", String(child.pid)], { encoding: "utf8" }).stdout;
+  await vi.waitFor(() => expect(left()).toBe(""), { timeout: 20_000 });
+});
+
 test("SIGTERM to npm start stops the command: it sends nothing more", async () => {
   let answer = () => {};
   await using server = await serve((...exchange) => {

@@ -1,14 +1,8 @@
 // Runs the command from source. Without arguments, it cancels an Upload against a mock of the API.
 import { constants } from "node:os";
-import { contract, startPrism } from "../contract/prism.js";
+import { contract, endWithNpm, startPrism } from "../contract/prism.js";
 
-// npm passes a signal on to its shell, and the shell exits without passing it on.
-const shell = process.ppid;
-const watch = setInterval(() => {
-  if (process.ppid === shell) return;
-  clearInterval(watch);
-  process.kill(process.pid, "SIGTERM");
-}, 100).unref();
+endWithNpm();
 
 if (process.argv.length > 2) {
   await import("../../src/cli/cli.js");

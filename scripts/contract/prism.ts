@@ -11,6 +11,16 @@ export const contract = "openapi/openapi.yaml";
 
 const bin = createRequire(import.meta.url).resolve("@stoplight/prism-cli");
 
+/** Ends this process with npm, which passes a signal on to its shell, but the shell exits without passing it on. */
+export function endWithNpm(): void {
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, "SIGTERM");
+  }, 100).unref();
+}
+
 /** Prism in its own process, which ends with the `await using` that holds it, or at the latest with this process. */
 export interface Prism extends AsyncDisposable {
   readonly url: string;
@@ -54,6 +64,8 @@ export async function startPrism(...args: string[]): Promise<Prism> {
 
 if (import.meta.filename === process.argv[1]) {
   const [port = "4010"] = process.argv.slice(2);
+  endWithNpm();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit()); // stops Prism
   try {
     const { url, log } = await startPrism(contract, "--port", port);
     console.log(`The mock answers at ${url}; press Ctrl-C to stop it`);
