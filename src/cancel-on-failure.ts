@@ -1,6 +1,7 @@
 import { type CancelUploadOptions, cancelUpload, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
 import { type Client, checkSegment, resolveOptions } from "./client.js";
+import { textOf } from "./text.js";
 
 /**
  * Runs `work`, which sends an Upload, and cancels the Upload if `work` fails. Resolves to what `work` resolves to.
@@ -38,7 +39,7 @@ export async function cancelOnFailure<Result>(
     const withoutSignal: Client = Object.create(client, { settings: { value: settings } });
     await cancelUpload(withoutSignal, uploadId, options).catch((error: unknown) => {
       const name = nameOf(uploadId);
-      const reason = (error instanceof Error ? error.message : String(error)).replace(
+      const reason = (error instanceof Error ? error.message : textOf(error)).replace(
         `Cancelling ${name} failed: `,
         "",
       );

@@ -3,6 +3,7 @@ import { check } from "./check.js";
 import { type Client, resolveOptions } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
 import { NotSent, Run } from "./run.js";
+import { textOf } from "./text.js";
 import { subscribe } from "./timing.js";
 
 const DEFAULT_CONCURRENCY = 8;
@@ -32,7 +33,8 @@ export type UploadIds = Items<string> & object;
  * `maxWait`, or has let nothing through for `maxWait`. A 404 never ends a run.
  *
  * An ID is taken from `uploadIds` only if fewer than `concurrency` are in hand: in flight, or settled with a result that
- * hasn't been taken. Each ID that was taken gets a result. If you leave the loop, each still gets one attempt first.
+ * hasn't been taken. Each ID that was taken gets a result; one that its source hands over only after the run has ended is
+ * not taken. If you leave the loop, IDs that were taken still get one attempt each.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
  * @throws TypeError if an argument can't be used. After the results of all IDs that were taken: the error that ended the
@@ -64,6 +66,7 @@ export function cancelInRun(
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { signals } = resolveOptions(client, options);
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
+    run.calls += 1;
     try {
       return { uploadId, upload: await cancel(client, uploadId, options, run) };
     } catch (thrown) {
@@ -72,7 +75,9 @@ export function cancelInRun(
       if (thrown instanceof NotSent) return failed(`${name} was not sent: the run stopped first`, run.ended.reason);
       if (thrown instanceof Error) return { uploadId, error: thrown };
       const isAborted = signals.some(({ aborted }) => aborted); // The reason of a signal can be any value.
-      return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${thrown}`}`);
+      return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${textOf(thrown)}`}`);
+    } finally {
+      run.calls -= 1;
     }
   };
   for (const { aborted, reason } of signals) if (aborted) run.end(reason);

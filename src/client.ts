@@ -7,6 +7,7 @@ import type { paths } from "../generated/openapi.js";
 import { check } from "./check.js";
 import { hasCredential } from "./redact.js";
 import { checkRetryOptions, RETRY_DEFAULTS, type RetryOptions } from "./retry.js";
+import { textOf } from "./text.js";
 
 /** The contract's first server. The types don't include servers; a test compares the two. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -156,7 +157,7 @@ async function resolveKey(key: ApiKey | undefined): Promise<string> {
     if (resolved === undefined) throw new TypeError("There is no API key: pass apiKey, or set OPENAI_API_KEY");
     return resolved;
   } catch (thrown) {
-    const error = thrown instanceof Error ? thrown : new Error(`apiKey() failed: ${thrown}`, { cause: thrown });
+    const error = thrown instanceof Error ? thrown : new Error(`apiKey() failed: ${textOf(thrown)}`, { cause: thrown });
     keyErrors.add(error);
     throw error;
   }

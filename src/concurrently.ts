@@ -27,7 +27,7 @@ export async function* concurrently<Item, Result>(
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   const settled: Result[] = [];
   let working = 0;
-  let isTaking = false;
+  let taking: Promise<void> | undefined;
   let isClosed = false; // The source is exhausted, has failed, or was told to close.
   let isOver = false;
   let failure: { readonly error: unknown } | undefined;
@@ -39,7 +39,6 @@ export async function* concurrently<Item, Result>(
     });
   const hasRoom = () => !isClosed && working + settled.length < limit;
   const take = async () => {
-    isTaking = true;
     try {
       while (hasRoom()) {
         const { done, value } = await source.next();
@@ -47,10 +46,10 @@ export async function* concurrently<Item, Result>(
         else await start(value); // Even if the loop is being left: the item was taken.
       }
     } catch (error) {
-      isClosed = true;
       failure = { error };
+      await close().catch(() => {}); // A promise of an item was rejected, and the source has more.
     }
-    isTaking = false;
+    taking = undefined;
     wake();
   };
   const start = async (value: Item | PromiseLike<Item>) => {
@@ -69,11 +68,11 @@ export async function* concurrently<Item, Result>(
     await source.return?.();
   };
   /** Doesn't wait for long: a source that is waiting for its next item may never close. */
-  const tryToClose = () => Promise.race([close(), new Promise((resolve) => setTimeout(resolve))]);
+  const tryToClose = () => Promise.race([close().then(() => taking), new Promise((resolve) => setTimeout(resolve))]);
   /** Finishes the items in hand, and those that the source still hands over. */
   const finish = async () => {
     while (working > 0) await change();
-    await (isTaking ? tryToClose() : close());
+    await (taking ? tryToClose() : close());
     while (working > 0) await change();
     isOver = true;
     if (failure) throw failure.error;
@@ -86,14 +85,14 @@ export async function* concurrently<Item, Result>(
   });
   try {
     for (;;) {
-      if (!isTaking && hasRoom()) void take();
+      if (!taking && hasRoom()) taking = take();
       if (settled.length > 0) for (const result of settled.splice(0, 1)) yield result;
-      else if (working > 0 || (isTaking && !closing)) await change();
-      else break;
-    }
-    if (closing) {
-      await closing;
-      throw ended.reason;
+      else if (working > 0 || (taking && !closing)) await change();
+      else if (!closing) break;
+      else {
+        await closing; // The source may hand over a last item.
+        if (working + settled.length === 0) throw ended.reason;
+      }
     }
   } finally {
     unsubscribe();

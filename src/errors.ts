@@ -22,7 +22,7 @@ export interface Call {
 
 /** The credentials of a call's requests: a server may repeat them, but an error must not show them. */
 function secretsOf({ sent }: Call): string[] {
-  return sent.flatMap(credentialsOf);
+  return [...new Set(sent.flatMap(credentialsOf))];
 }
 
 /**
@@ -67,7 +67,7 @@ abstract class ResponseError extends ClientError {
 
   /** @param problem What follows the status in the message. */
   constructor(call: Call, response: Response, problem: string, body: unknown, notes: readonly string[] = []) {
-    const headers = new Headers(redact(secretsOf(call), [...(response.headers ?? [])]));
+    const headers = new Headers(redact(secretsOf(call), [...new Headers(response.headers)]));
     const requestId = headers.get("x-request-id");
     const origin = requestId ? [`request: ${excerpt(requestId)}`] : [];
     const unanswered = call.unanswered > 0 ? [`unanswered: ${call.unanswered}`] : [];
@@ -108,7 +108,7 @@ export class ApiError extends ResponseError {
   readonly retryAfter: number | null;
 
   constructor(call: Call, response: Response, body: unknown) {
-    const wait = retryAfter(response.headers);
+    const wait = retryAfter(new Headers(response.headers));
     const notes = wait !== null && wait > call.maxWait ? [`retry after: ${Math.ceil(wait / 1_000)} s`] : [];
     super(call, response, ` ${errorIn(body).message ?? asText(body)}`, body, notes);
     const { code, type, param } = errorIn(this.body);

@@ -94,7 +94,7 @@ async function attempt<Result>(
     signal: fetch ? signal : null, // The platform's fetch takes it as an option below, because putting it into the Request is slower.
     fetch: (request, init) =>
       exchange(call, request, signal, () =>
-        fetch ? fetch(request, init) : globalThis.fetch(request, { ...init, signal }),
+        fetch ? fetch(request, init) : globalThis.fetch(request, { ...init, redirect: "manual", signal }),
       ),
     parseAs: "stream",
   });
@@ -124,9 +124,10 @@ async function exchange(
   const { ok, status, headers, redirected, type } = response;
   // A browser hides the details of a redirect, and a custom fetch can have followed it.
   if (redirected || type === "opaqueredirect" || (status >= 300 && status < 400)) {
-    response.body?.cancel?.().catch(() => {});
-    const location = headers.get("location") ?? "an unknown place";
-    throw new InvalidResponseError(call, response, ` redirect to ${location}, which was not followed`, "");
+    Promise.resolve(response.body?.cancel?.()).catch(() => {});
+    const location = new Headers(headers).get("location") ?? "an unknown place";
+    const problem = redirected ? " after a redirect" : ` redirect to ${location}, which was not followed`;
+    throw new InvalidResponseError(call, response, problem, "");
   }
   if (!(status >= 200 && status <= 599)) throw new InvalidResponseError(call, response, " is not an HTTP status", "");
   return ok && response instanceof Response ? response : withText(response, await readText(call, response, signal));
@@ -144,7 +145,7 @@ async function readText(call: Call, response: Response, signal: AbortSignal): Pr
 /** The response as if its body had not been read yet. */
 function withText({ status, headers, url }: Response, text: string): Response {
   const body = status === 204 || status === 205 ? null : text;
-  return Object.defineProperties(new Response(body, { status, headers: [...(headers ?? [])] }), {
+  return Object.defineProperties(new Response(body, { status, headers: new Headers(headers) }), {
     url: { value: url },
     text: { value: async () => text }, // openapi-fetch reads the body of an error, even if middleware already has.
   });

@@ -52,9 +52,8 @@ export function checkRetryOptions({ maxRetries = 0, timeout = 0, maxWait = 0, on
  * @param retries How many retries there have been.
  */
 export function delayAfter(error: ClientError, retries: number, maxWait: number): number | undefined {
-  if (!isRetryable(error)) return undefined;
-  const delay = waitOf(error) ?? backoff(retries);
-  return delay <= maxWait ? delay : undefined;
+  const asked = waitOf(error) ?? 0;
+  return isRetryable(error) && asked <= maxWait ? (waitOf(error) ?? backoff(retries)) : undefined;
 }
 
 export function isRetryable(error: ClientError): boolean {

@@ -3,12 +3,12 @@ import { ApiError, type ClientError, ConnectionError, InvalidResponseError } fro
 import { backoff, isQuotaExhausted, isRetryable, waitOf } from "./retry.js";
 import { bounded } from "./timing.js";
 
-/** A run closes after this many API-wide failures in a row, or after `concurrency` if that is more. */
+/** A run closes after this many API-wide failures in a row, or as many as there are calls if that is more. */
 const FAILURES_TO_CLOSE = 5;
-/** A call that was rejected this often while others got through no longer closes the run. */
-const MAX_CLOSINGS = 3;
-/** A call that was rejected this often while others got through uses up its own retries, even while the run is closed. */
-const MAX_REJECTIONS = 10;
+/** A call that was the only one to be rejected this often no longer closes the run: its rate limit is its own. */
+const MAX_REJECTIONS = 3;
+/** The shortest wait after a failed probe, in ms, whatever the API asks for. */
+const MIN_DELAY = 100;
 /** The statuses below 500 that indicate an API-wide problem: no permission, timeout, too many requests. */
 const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
 
@@ -18,7 +18,7 @@ export interface Turn {
   error?: ClientError;
   /** How many calls had got through before its first attempt. */
   answersBefore?: number;
-  /** How often it closed the run, or kept it closed, although others have got through since its first attempt. */
+  /** How often it was the only call that was rejected before another one opened the run. */
   rejections: number;
 }
 
@@ -50,11 +50,15 @@ interface Closed {
  */
 export class Run {
   readonly concurrency: number;
+  /** How many calls are under way: in flight, or waiting. */
+  calls = 0;
   readonly #maxWait: number;
   readonly #controller = new AbortController();
   /** Aborts when the run ends. */
   readonly ended: AbortSignal = this.#controller.signal;
   readonly #waiting = new Map<Turn, () => void>();
+  /** The calls that were rejected since the run closed. */
+  readonly #rejected = new Set<Turn>();
   #closed: Closed | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #probe: Turn | undefined;
@@ -84,6 +88,7 @@ export class Run {
 
   /** Ends the run, but calls that have had no attempt still get one: the consumer is gone, and couldn't be told that they weren't sent. */
   leave(): void {
+    if (this.ended.aborted) return;
     this.#isLeft = true;
     this.end(undefined);
   }
@@ -113,7 +118,7 @@ export class Run {
     this.#waitingSince = performance.now();
     this.#failuresInARow = 0;
     this.#answers += 1;
-    if (this.#release(turn)) this.#open();
+    if (this.#release(turn)) this.#open(turn);
   }
 
   /** Nothing was learned about the API: the call was aborted, or could not be sent. */
@@ -144,26 +149,33 @@ export class Run {
     const now = performance.now();
     this.#failuresInARow += 1;
     if (this.ended.aborted) return false;
+    const asked = waitOf(error);
     if (this.#closed && !wasProbe) {
-      const wait = Math.max(this.#closed.nextTryAt - now, waitOf(error) ?? 0);
-      this.#close({ ...this.#closed, nextTryAt: now + wait }, wait);
+      this.#rejected.add(turn);
+      const delay = Math.max(this.#closed.nextTryAt - now, asked ?? 0);
+      this.#close({ ...this.#closed, nextTryAt: now + delay }, delay);
       return true;
     }
     const isRateLimit = error instanceof ApiError && error.status === 429;
-    const failuresToClose = Math.max(FAILURES_TO_CLOSE, this.concurrency);
-    const closes = isRateLimit ? turn.rejections < MAX_CLOSINGS : this.#failuresInARow >= failuresToClose;
+    const failuresToClose = Math.max(FAILURES_TO_CLOSE, this.calls);
+    const closes = turn.rejections < MAX_REJECTIONS && (isRateLimit || this.#failuresInARow >= failuresToClose);
     if (!this.#closed && !closes) return false;
 
-    if (this.#answers > (turn.answersBefore ?? 0)) turn.rejections += 1;
+    this.#rejected.add(turn);
     const { since, endsAt } = this.#closed ?? { since: now, endsAt: now + this.#maxWait };
     if (now >= endsAt) {
-      this.end(error);
+      if (this.calls > 1 || this.#answers === turn.answersBefore) this.end(error);
+      else {
+        turn.rejections = MAX_REJECTIONS; // It is the only call left, and others got through: the fault is its own.
+        this.#open(turn);
+      }
       return false;
     }
-    const delay = waitOf(error) ?? Math.min(backoff(this.#failedProbes), endsAt - now);
+    const own = Math.min(backoff(this.#failedProbes), endsAt - now);
+    const delay = wasProbe ? Math.max(asked ?? own, MIN_DELAY) : (asked ?? own);
     this.#failedProbes += 1;
     this.#close({ error, since, endsAt, nextTryAt: now + delay }, delay);
-    return turn.rejections < MAX_REJECTIONS;
+    return true;
   }
 
   #close(closed: Closed, delay: number): void {
@@ -175,7 +187,10 @@ export class Run {
     }, delay);
   }
 
-  #open(): void {
+  #open(by: Turn): void {
+    const [only, ...others] = this.#rejected;
+    if (only && only !== by && others.length === 0) only.rejections += 1;
+    this.#rejected.clear();
     this.#closed = undefined;
     this.#failedProbes = 0;
     clearTimeout(this.#timer);

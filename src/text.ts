@@ -11,6 +11,15 @@ export function asText(body: unknown): string {
   return (typeof body === "string" ? body : stringify(body)) || "(empty body)";
 }
 
+/** Any value as text. Not even `String()` has one for some. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return typeof value;
+  }
+}
+
 /** On one line, so that a server can neither break a log nor send commands to a terminal. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{C}\s]+/gu, " ").trim();
