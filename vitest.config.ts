@@ -35,7 +35,16 @@ const config: ViteUserConfig = defineConfig({
       // Works on a copy of the repository as a contributor does, and runs all the checks there.
       { extends: true, test: { ...shared, name: "guide", include: ["test/guide/*.test.ts"], testTimeout: 1_200_000 } },
       // Needs site/, which npm run docs writes, and Chromium.
-      { extends: true, test: { ...shared, name: "docs", include: ["test/docs/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "docs",
+          include: ["test/docs/*.test.ts"],
+          testTimeout: 120_000,
+          expect: { poll: { timeout: 60_000 } },
+        },
+      },
     ],
   },
 });

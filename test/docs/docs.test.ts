@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { endpointsOf, readContract } from "../../scripts/contract/contract.js";
 import { contract as contractPath } from "../../scripts/contract/prism.js";
@@ -80,8 +80,14 @@ function withoutMarkdown(text: string): string {
 
 /** Redoc renders the fields of the File once they are scrolled into view. */
 async function showFile(operation: Locator): Promise<void> {
-  await operation.getByText("The ready File object").scrollIntoViewIfNeeded();
-  await operation.getByText("status_details").waitFor();
+  // More than once, because what is scrolled into view before Redoc's second rendering isn't rendered.
+  await vi.waitFor(
+    async () => {
+      await operation.getByText("The ready File object").evaluate((element) => element.scrollIntoView());
+      await operation.getByText("status_details").waitFor({ timeout: 1_000 });
+    },
+    { timeout: 60_000 },
+  );
 }
 
 async function showResponse(operation: Locator, status: string): Promise<void> {
