@@ -1,11 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import { type CancelUploadOptions, type Client, cancelOnFailure, createClient } from "../src/index.js";
+import { type CancelUploadOptions, cancelOnFailure, createClient } from "../src/index.js";
+import { clientOf } from "./support/client.js";
 import { rejection } from "./support/rejection.js";
-import { cancelling, idOf, json, type Server, serve } from "./support/server.js";
-
-function clientOf(server: Server, options: { readonly signal?: AbortSignal } = {}): Client {
-  return createClient({ baseUrl: server.url, apiKey: "sk-test", maxRetries: 0, ...options });
-}
+import { cancelling, idOf, json, serve } from "./support/server.js";
 
 test("resolves to what the work resolves to, and cancels nothing", async () => {
   await using server = await serve(cancelling);
@@ -25,14 +22,14 @@ test.for<[string, () => unknown, unknown]>([
     },
     failure,
   ],
-  ["rejects with no reason", () => Promise.reject(), undefined],
+  ["rejects without a reason", () => Promise.reject(), undefined],
 ])("if the work %s, cancels the Upload and rejects with the same error", async ([, work, reason]) => {
   await using server = await serve(cancelling);
   expect(await rejection(cancelOnFailure(clientOf(server), "upload_abc123", work))).toBe(reason);
   expect(server.requests.map(idOf)).toEqual(["upload_abc123"]);
 });
 
-test("if the cancel fails too, rejects with both errors, the work's first, and says why", async () => {
+test("if the cancel fails too, rejects with both errors, the work's first, and says why the cancel failed", async () => {
   await using server = await serve(json(400, { error: { message: "Upload has already been completed." } }));
   const error = await rejection(cancelOnFailure(clientOf(server), "upload_abc123", () => Promise.reject(failure)));
   expect(error).toBeInstanceOf(AggregateError);
@@ -67,7 +64,7 @@ test("the signal in its options stops the cancel, but not the work", async () =>
   expect(server.requests).toEqual([]);
 });
 
-test("its options are those of the cancel, and middleware sees the cancel", async () => {
+test("its options apply to the cancel, which middleware sees", async () => {
   await using server = await serve(cancelling);
   const client = clientOf(server);
   const seen = vi.fn();
@@ -77,7 +74,7 @@ test("its options are those of the cancel, and middleware sees the cancel", asyn
   expect(seen.mock.calls).toEqual([["search"]]);
 });
 
-describe("a bad argument is a TypeError before the work starts", () => {
+describe("an invalid argument is a TypeError before the work starts", () => {
   test.for<[string, (work: () => void) => unknown[]]>([
     ["uploadId must be", (work) => [createClient(), "", work]],
     ["uploadId must be", (work) => [createClient(), undefined, work]],

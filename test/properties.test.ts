@@ -1,22 +1,24 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { cancelUpload, createClient, InvalidResponseError } from "../src/index.js";
+import { cancelUpload, InvalidResponseError } from "../src/index.js";
+import { clientOf } from "./support/client.js";
 import { cancelledUpload } from "./support/contract.js";
 import { cancelling, json, type Server, serve } from "./support/server.js";
 
-let answer: unknown;
+/** The body of each response; undefined for a cancelled Upload. */
+let responseBody: unknown;
 let server: Server;
 
 beforeAll(async () => {
   server = await serve((request, response) => {
-    if (answer === undefined) cancelling(request, response);
-    else json(200, answer)(request, response);
+    if (responseBody === undefined) cancelling(request, response);
+    else json(200, responseBody)(request, response);
   });
 });
 
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** All kinds of strings, many with characters that have a meaning in a URL or a header. */
+/** Any string, often with characters that have a meaning in a URL or a header. */
 const anyString = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({ unit: "grapheme-ascii" }),
@@ -25,7 +27,7 @@ const anyString = fc.oneof(
   }),
 );
 
-/** How the call ended, and the requests that it sent. */
+/** How the call settled, and the requests it sent. */
 async function outcomeOf(call: () => Promise<unknown>) {
   const before = server.requests.length;
   const outcome = await call().then(
@@ -35,9 +37,9 @@ async function outcomeOf(call: () => Promise<unknown>) {
   return { ...outcome, requests: server.requests.slice(before) };
 }
 
-test("every string as uploadId is either one segment of the path, or a TypeError before anything is sent", async () => {
-  answer = undefined;
-  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+test("any string as uploadId is either one segment of the path, or a TypeError before anything is sent", async () => {
+  responseBody = undefined;
+  const client = clientOf(server);
   await fc.assert(
     fc.asyncProperty(anyString, async (uploadId) => {
       const outcome = await outcomeOf(() => cancelUpload(client, uploadId));
@@ -54,16 +56,14 @@ test("every string as uploadId is either one segment of the path, or a TypeError
   );
 });
 
-test("every string as key is either sent as it is, without whitespace around it, or a TypeError that doesn't contain it", async () => {
-  answer = cancelledUpload;
+test("any string as the key is either sent unchanged except for whitespace around it, or a TypeError that doesn't show it", async () => {
+  responseBody = cancelledUpload;
   await fc.assert(
     fc.asyncProperty(anyString, async (apiKey) => {
-      const outcome = await outcomeOf(async () =>
-        cancelUpload(createClient({ baseUrl: server.url, apiKey }), "upload_abc123"),
-      );
+      const outcome = await outcomeOf(async () => cancelUpload(clientOf(server, { apiKey }), "upload_abc123"));
       if ("error" in outcome) {
         expect(outcome.error).toBeInstanceOf(TypeError);
-        // One or two characters may be in any sentence.
+        // One or two characters can occur in any sentence.
         if (apiKey.length > 2) expect(String(outcome.error)).not.toContain(apiKey);
         expect(outcome.requests).toHaveLength(0);
       } else {
@@ -74,8 +74,8 @@ test("every string as key is either sent as it is, without whitespace around it,
   );
 });
 
-test("of all JSON values as the body of a 200, only the cancelled Upload resolves", async () => {
-  const client = createClient({ baseUrl: server.url, apiKey: "sk-test" });
+test("no JSON value as the body of a 200 resolves, except this Upload, cancelled", async () => {
+  const client = clientOf(server);
   const almostUpload = fc.record(
     {
       id: fc.oneof(fc.constant("upload_abc123"), fc.string(), fc.jsonValue()),
@@ -87,7 +87,7 @@ test("of all JSON values as the body of a 200, only the cancelled Upload resolve
   const isCancelledUpload = fc.record({ id: fc.constant("upload_abc123"), status: fc.constant("cancelled") });
   await fc.assert(
     fc.asyncProperty(fc.oneof(almostUpload, isCancelledUpload, fc.jsonValue()), async (body) => {
-      answer = body;
+      responseBody = body;
       const outcome = await outcomeOf(() => cancelUpload(client, "upload_abc123"));
       const sent: unknown = JSON.parse(JSON.stringify(body));
       if ("error" in outcome) {

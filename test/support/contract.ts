@@ -43,7 +43,7 @@ interface DocumentedError extends Omit<Example, "value"> {
   readonly error: Example["value"]["error"];
 }
 
-/** The errors that the contract documents, each with its status (or `default`), its name, its summary and its `error`. */
+/** The example errors in the contract. `status` is an HTTP status, or `default`. */
 export const documentedErrors: DocumentedError[] = Object.entries(responses).flatMap(([status, { content }]) =>
   Object.entries(content["application/json"].examples ?? {}).map(([name, { summary, value }]) => ({
     status,

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { contract } from "../../scripts/contract/prism.js";
 
-/** A copy of the repository for a test that changes files. It is deleted with the `using` that holds it. */
+/** A copy of the repository for a test that changes files. The `using` that holds it deletes it. */
 export interface Copy extends Disposable {
   readonly folder: string;
   read(file: string): string;
   write(file: string, text: string): void;
-  /** Replaces a text in the contract; throws if it isn't there. */
+  /** Replaces text in the contract. Throws if the text isn't there. */
   editContract(before: string, after: string): void;
-  /** Moves the schema of an Upload to a file of its own, openapi/upload.yaml. */
+  /** Moves the schema of an Upload to its own file, openapi/upload.yaml. */
   splitContract(): void;
 }
 

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-/** What the promise rejects with. The test fails if it resolves. */
+/** The reason that the promise rejects with. If it resolves, the test fails. */
 export function rejection(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     (value) => expect.unreachable(`resolved to ${JSON.stringify(value)}`),

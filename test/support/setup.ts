@@ -9,7 +9,7 @@ declare module "vitest" {
   }
 }
 
-/** One build and one Prism for all test files. Prism serves the contract, and refuses requests that depart from it. */
+/** Builds the package and starts Prism once for all test files. Prism rejects requests that don't match the contract. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const build = promisify(execFile)(process.execPath, ["--import", "tsx", "scripts/client/build.ts"]);
   const [prism] = await Promise.all([startPrism(contract, "--errors"), build]);
