@@ -1,8 +1,9 @@
-import { expect, inject, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { cancelOnPageClose } from "../examples/cancel-on-page-close.js";
 import { server as api } from "../examples/mock-in-your-tests.js";
 import { cancelUpload, createClient } from "../src/index.js";
 import { cancelledUpload } from "./support/contract.js";
+import { until } from "./support/timers.js";
 
 test("an upload is cancelled when the page closes, by a request that outlives the page", async () => {
   const page = new EventTarget();
@@ -14,26 +15,11 @@ test("an upload is cancelled when the page closes, by a request that outlives th
 
   const stopListening = cancelOnPageClose(client, "upload_abc123");
   page.dispatchEvent(new Event("pagehide"));
-  await vi.waitFor(() => expect(sent).toHaveBeenCalledTimes(1));
+  await until(() => sent.mock.calls.length > 0);
   expect(sent.mock.calls[0]?.[0]).toMatchObject({ method: "POST", keepalive: true });
   stopListening();
   page.dispatchEvent(new Event("pagehide"));
   expect(sent).toHaveBeenCalledTimes(1);
-});
-
-test("middleware sees the request and the response", async () => {
-  const seen: unknown[] = [];
-  const client = createClient({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
-  client.use({
-    onRequest: ({ request }) => {
-      seen.push(request.method, request.headers.get("authorization"));
-    },
-    onResponse: async ({ response }) => {
-      seen.push(response.status, await response.clone().json());
-    },
-  });
-  await cancelUpload(client, "upload_abc123");
-  expect(seen).toEqual(["POST", "Bearer sk-test", 200, cancelledUpload]);
 });
 
 test("openapi-msw mocks the API, typed by the exported paths", async () => {

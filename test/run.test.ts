@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type CancelUploadResult, type CancelUploadsOptions, cancelUploads, createClient } from "../src/index.js";
+import { type CancelUploadsOptions, cancelUploads, createClient } from "../src/index.js";
+import { collect, ids } from "./support/results.js";
 import { idOf } from "./support/server.js";
 
 beforeEach(() => {
@@ -13,9 +14,10 @@ afterEach(() => {
 /** How long the simulated API takes to respond, in ms. */
 const LATENCY = 20;
 
-type Api = (request: { readonly id: string; readonly time: number; readonly count: number }) => Response;
+/** @returns Undefined for a cancelled Upload. */
+type Api = (request: { readonly id: string; readonly time: number; readonly count: number }) => Response | undefined;
 
-const refused: Api = () => {
+const connectionRefused: Api = () => {
   throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:443") });
 };
 
@@ -23,14 +25,10 @@ function status(code: number, headers: HeadersInit = {}): Response {
   return Response.json({ error: { message: "no" } }, { status: code, headers });
 }
 
-function ids(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `upload_${index}`);
-}
-
-/** Cancels so many Uploads at a simulated API, which responds with a cancelled Upload unless `api` does otherwise. */
+/** Cancels `count` Uploads in simulated time. */
 async function simulate(
   count: number,
-  api: (...request: Parameters<Api>) => Response | undefined,
+  api: Api,
   options: CancelUploadsOptions & { readonly apiKey?: () => Promise<string> | string } = {},
 ) {
   const start = Date.now();
@@ -47,15 +45,9 @@ async function simulate(
       return api({ id, time, count: nth }) ?? Response.json({ id, status: "cancelled" });
     },
   });
-  const results: CancelUploadResult[] = [];
-  let thrown: unknown;
-  const run = (async () => {
-    for await (const result of cancelUploads(client, ids(count), callOptions)) results.push(result);
-  })().catch((error: unknown) => {
-    thrown = error;
-  });
+  const run = collect(cancelUploads(client, ids(count), callOptions));
   await vi.runAllTimersAsync();
-  await run;
+  const { results, thrown } = await run;
   expect(vi.getTimerCount()).toBe(0);
   const failed = results.filter(({ error }) => error);
   return { results, failed, thrown, sent, duration: Date.now() - start };
@@ -71,11 +63,11 @@ describe("no ID fails because of", () => {
   });
 
   test("a rate limit with Retry-After, with 50 in flight", async () => {
-    const api: Parameters<typeof simulate>[1] = ({ time }) =>
-      time < 2_500 ? status(429, { "retry-after": "1" }) : undefined;
+    const api: Api = ({ time }) => (time < 2_500 ? status(429, { "retry-after": "1" }) : undefined);
     const { results, failed, thrown, sent } = await simulate(200, api, { concurrency: 50, maxRetries: 5 });
     expect([results.length, failed, thrown]).toEqual([200, [], undefined]);
     expect(sent.filter(({ time }) => time < 2_500)).toHaveLength(52); // the first 50, and two probes
+    expect(sent).toHaveLength(252);
   });
 
   test("a rate limit that lets a few calls through at a time", async () => {
@@ -89,10 +81,9 @@ describe("no ID fails because of", () => {
   });
 
   test.for([1, 2, 4, 8])(
-    "a rate limit of half a minute that asks to wait a second each time, with %d in flight",
+    "a rate limit of 30 s whose Retry-After is 1 s each time, with %d in flight",
     async (concurrency) => {
-      const api: Parameters<typeof simulate>[1] = ({ time }) =>
-        time > 30 && time < 30_000 ? status(429, { "retry-after": "1" }) : undefined;
+      const api: Api = ({ time }) => (time > 30 && time < 30_000 ? status(429, { "retry-after": "1" }) : undefined);
       const { results, failed, thrown } = await simulate(50, api, { concurrency });
       expect([results.length, failed, thrown]).toEqual([50, [], undefined]);
     },
@@ -100,7 +91,7 @@ describe("no ID fails because of", () => {
 
   test.for<[string, Api]>([
     ["500", () => status(500)],
-    ["connections that are refused", refused],
+    ["refused connections", connectionRefused],
   ])("an outage of 8 s: %s", async ([, api]) => {
     for (const from of [0, 60]) {
       const { results, failed, thrown, sent } = await simulate(200, (request) =>
@@ -164,17 +155,17 @@ test.for([
 );
 
 describe("while a run is closed", () => {
-  test("its waits double, from 0.5 s to 8 s, minus up to a quarter", async () => {
+  test("its delays double from 0.5 s to 8 s, minus up to 25% jitter", async () => {
     const { sent } = await simulate(10, ({ time }) => (time < 40_000 ? status(429) : undefined), { concurrency: 1 });
     const times = sent.map(({ time }) => time);
-    const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0) - LATENCY);
+    const delays = times.slice(1).map((time, index) => time - (times[index] ?? 0) - LATENCY);
     for (const [index, most] of [500, 1_000, 2_000, 4_000, 8_000, 8_000].entries()) {
-      expect(waits[index]).toBeGreaterThanOrEqual(most * 0.75 - 1);
-      expect(waits[index]).toBeLessThanOrEqual(most + 1);
+      expect(delays[index]).toBeGreaterThanOrEqual(most * 0.75 - 1);
+      expect(delays[index]).toBeLessThanOrEqual(most + 1);
     }
   });
 
-  test("nothing is sent, except one probe at a time, by a different call each time", async () => {
+  test("nothing is sent except one probe at a time, each by a different call", async () => {
     const { sent } = await simulate(8, ({ time }) => (time < 10_000 ? status(429) : undefined));
     const probes = sent.filter(({ time }) => time > 0 && time < 10_000);
     expect(probes.length).toBeGreaterThan(3);
@@ -182,7 +173,7 @@ describe("while a run is closed", () => {
     expect(new Set(probes.map(({ time }) => time)).size).toBe(probes.length);
   });
 
-  test("onRetry is told of each attempt that will be retried, and of the wait", async () => {
+  test("onRetry is called for each attempt that will be retried, with the delay", async () => {
     const onRetry = vi.fn();
     const { sent } = await simulate(3, ({ time }) => (time < 100 ? status(429, { "retry-after": "2" }) : undefined), {
       onRetry,
@@ -191,7 +182,7 @@ describe("while a run is closed", () => {
     expect(sent).toHaveLength(6);
   });
 
-  test("a rejected call with maxRetries: 0 fails, since it is never sent twice", async () => {
+  test("a rejected call with maxRetries: 0 fails, because it is never sent twice", async () => {
     const { sent, failed, thrown } = await simulate(9, ({ time }) => (time < 100 ? status(429) : undefined), {
       maxRetries: 0,
     });
@@ -200,7 +191,7 @@ describe("while a run is closed", () => {
   });
 });
 
-test("an ID that is always rate-limited fails by itself, and barely delays the others", async () => {
+test("an ID that is always rate-limited fails alone, and barely delays the others", async () => {
   for (const bad of ["upload_0", "upload_200", "upload_399"]) {
     const finished = new Map<string, number>();
     const { results, failed, thrown, sent } = await simulate(400, ({ id, time }) => {
@@ -211,7 +202,7 @@ test("an ID that is always rate-limited fails by itself, and barely delays the o
     expect(failed[0]?.error).toMatchObject({ name: "ApiError", status: 429 });
     expect(sent.filter(({ id }) => id === bad).length).toBeLessThan(16);
     finished.delete(bad);
-    expect(Math.max(...finished.values())).toBeLessThan(4_000); // 1,000 without it
+    expect(Math.max(...finished.values())).toBeLessThan(4_000); // without that ID: 1,000
   }
 });
 
@@ -224,7 +215,27 @@ test("scattered failures neither close a run nor slow it down", async () => {
   expect([results.length, thrown]).toEqual([200, undefined]);
   const firstAttempts = new Map([...sent].reverse().map(({ id, time }) => [id, time]));
   expect(Math.max(...firstAttempts.values())).toBeLessThan(3_000);
-  expect(duration).toBeLessThan(5_000); // the last one to fail is retried after 0.5 s and 1 s
+  expect(duration).toBeLessThan(5_000); // The last one to fail is retried after 0.5 s and 1 s.
+});
+
+test("a 503 with Retry-After doesn't delay the other calls", async () => {
+  const api: Api = ({ id }) => (id === "upload_0" ? status(503, { "retry-after": "30" }) : undefined);
+  const { results, duration } = await simulate(10, api, { concurrency: 1, maxRetries: 0 });
+  expect(results.map(({ error }) => Object(error).status)).toEqual([503, ...Array(9)]);
+  expect(duration).toBe(10 * LATENCY);
+});
+
+test("at a limit of 200 requests per second, 2,000 cancels take little longer than 10 s, with few requests rejected", async () => {
+  let window = { start: Number.NEGATIVE_INFINITY, requests: 0 };
+  const api: Api = ({ time }) => {
+    if (time - window.start >= 1_000) window = { start: time, requests: 0 };
+    window.requests += 1;
+    return window.requests > 200 ? status(429, { "retry-after": "1" }) : undefined;
+  };
+  const { results, failed, sent, duration } = await simulate(2_000, api);
+  expect([results.length, failed]).toEqual([2_000, []]);
+  expect(sent.length).toBeLessThan(2_200);
+  expect(duration).toBeLessThan(15_000);
 });
 
 describe("a run ends", () => {
@@ -232,7 +243,7 @@ describe("a run ends", () => {
     ["429", () => status(429)],
     ["500", () => status(500)],
     ["403", () => status(403)],
-    ["no response", refused],
+    ["no response", connectionRefused],
     ["a login page", () => new Response("<html>")],
   ])("once it has been closed for maxWait: %s", async ([, api]) => {
     const { results, thrown, sent, duration } = await simulate(1_000, api, { maxWait: 20_000 });
@@ -244,7 +255,7 @@ describe("a run ends", () => {
     expect(new Set(reported.map(({ uploadId }) => uploadId))).toEqual(new Set(sent.map(({ id }) => id)));
   });
 
-  test("at once if the API asks for more than maxWait", async () => {
+  test("immediately if the API asks to wait longer than maxWait", async () => {
     const { results, thrown, sent } = await simulate(100, () => status(429, { "retry-after": "11" }), {
       maxWait: 10_000,
     });
@@ -252,9 +263,8 @@ describe("a run ends", () => {
     expect([results.length, sent.length]).toEqual([8, 8]);
   });
 
-  test("with a result for IDs that were taken but not sent, which says so", async () => {
-    const api: Parameters<typeof simulate>[1] = ({ id, time }) =>
-      id === "upload_0" ? status(time < 100 ? 429 : 401) : undefined;
+  test("and each ID that was taken but not sent has a result that says so", async () => {
+    const api: Api = ({ id, time }) => (id === "upload_0" ? status(time < 100 ? 429 : 401) : undefined);
     const { results, thrown } = await simulate(9, api, { concurrency: 2 });
     expect(thrown).toMatchObject({ status: 401 });
     const unsent = results.find(({ error }) => error?.message.includes("was not sent"));
@@ -262,7 +272,7 @@ describe("a run ends", () => {
     expect(unsent?.error?.cause).toBe(thrown);
   });
 
-  test("at once without a key", async () => {
+  test("immediately without a key", async () => {
     const fetch = vi.fn();
     const results = cancelUploads(createClient({ fetch }), ids(1_000), { concurrency: 1 });
     expect((await results.next()).value).toMatchObject({ uploadId: "upload_0", error: expect.any(TypeError) });
@@ -274,7 +284,7 @@ describe("a run ends", () => {
     ["the vault is closed", () => Promise.reject(new Error("the vault is closed"))],
     ["apiKey must be visible ASCII characters", () => "a b"],
     ["apiKey() failed: undefined", () => Promise.reject()],
-  ])("at once without a usable key: %s", async ([message, apiKey]) => {
+  ])("immediately without a usable key: %s", async ([message, apiKey]) => {
     const { results, thrown, sent } = await simulate(1_000, () => undefined, { apiKey });
     expect(thrown).toMatchObject({ message: expect.stringContaining(message) });
     expect(results.length).toBeLessThanOrEqual(8);
@@ -293,7 +303,7 @@ test.for([
   expect(duration).toBe((100 / 8 + 0.5) * LATENCY);
 });
 
-test("what middleware throws during a run is in the result, and doesn't end the run", async () => {
+test("an error that middleware throws is in the result of its ID, and doesn't end the run", async () => {
   const fetch = async (request: Request) => Response.json({ id: idOf(request), status: "cancelled" });
   const client = createClient({ apiKey: "sk-test", fetch });
   client.use({
@@ -301,10 +311,9 @@ test("what middleware throws during a run is in the result, and doesn't end the 
       return request.url.includes("upload_1/") ? Promise.reject("no disk space") : undefined;
     },
   });
-  const results: CancelUploadResult[] = [];
-  for await (const result of cancelUploads(client, ids(3))) results.push(result);
+  const { results, thrown } = await collect(cancelUploads(client, ids(3)));
   const failed = results.filter(({ error }) => error);
-  expect(results).toHaveLength(3);
+  expect([results.length, thrown]).toEqual([3, undefined]);
   expect(failed.map(({ uploadId, error }) => [uploadId, error?.message, error?.cause])).toEqual([
     ["upload_1", "Cancelling upload_1 failed: no disk space", "no disk space"],
   ]);

@@ -1,10 +1,10 @@
-// Cancels many Uploads at a server that fails three answers in ten, at random, in every way that the tests know. Checks
-// that every call ends, that only cancelled Uploads resolve, and that the memory doesn't grow. Then stops the command at
-// random moments, and checks that it reports all that it did, and that a million lines don't take too much memory.
+// Cancels many Uploads at a server whose responses fail at random, three in ten, in every way that the tests know. Checks
+// that every call settles, that only cancelled Uploads resolve, and that memory use doesn't grow. Then stops the command at
+// random moments and checks that it reports everything it did, and that a million lines don't take too much memory.
 //   npm run soak -- [uploads] [seed]
 import { setTimeout as delay } from "node:timers/promises";
 import { type CancelUploadResult, ClientError, cancelUploads, createClient } from "../../src/index.js";
-import { endless, lost, stalled } from "../support/misbehaviour.js";
+import { endless, lost, stalled } from "../support/faults.js";
 import { idOf, json, serve } from "../support/server.js";
 import { peakMemory } from "./memory.js";
 import { stopRepeatedly } from "./stop.js";
@@ -12,7 +12,7 @@ import { stopRepeatedly } from "./stop.js";
 const CONCURRENCY = 50;
 const FAILURE_RATE = 0.3;
 const STOPS = 5;
-/** A million lines, unless another number of Uploads is given. */
+/** With the default number of Uploads, a million lines. */
 const LINES_PER_UPLOAD = 50;
 /** In MB. */
 const MAX_MEMORY = 260;
@@ -52,7 +52,7 @@ function outcomeOf({ uploadId, upload, error }: CancelUploadResult): string {
     return "cancelled";
   }
   if (error instanceof ClientError && error.message.includes(uploadId)) return error.name;
-  problems.push(`${uploadId} rejected with an error that doesn't say why: ${error}`);
+  problems.push(`${uploadId} rejected with an error that doesn't name it: ${error}`);
   return "unknown";
 }
 
@@ -83,22 +83,22 @@ const seconds = (performance.now() - start) / 1_000;
 const after = await heapInUse();
 await server[Symbol.asyncDispose]();
 
-const ended = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
-if (ended !== uploads) problems.push(`${uploads - ended} calls didn't end`);
-if (after - before > 5) problems.push("the memory grew by more than 5 MB");
-console.log(`${ended} of ${uploads} calls ended in ${seconds.toFixed(1)} s:`, Object.fromEntries(outcomes));
+const settled = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
+if (settled !== uploads) problems.push(`${uploads - settled} calls didn't settle`);
+if (after - before > 5) problems.push("memory use grew by more than 5 MB");
+console.log(`${settled} of ${uploads} calls settled in ${seconds.toFixed(1)} s:`, Object.fromEntries(outcomes));
 console.log(`Heap in use: ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB after`);
 problems.push(...(await stopRepeatedly(STOPS, random)));
 const lines = uploads * LINES_PER_UPLOAD;
 const peak = await peakMemory(lines);
-console.log(`${lines} lines: ${peak.toFixed(0)} MB at the most`);
+console.log(`${lines} lines: ${peak.toFixed(0)} MB at most`);
 if (!(peak < MAX_MEMORY)) problems.push(`the command took over ${MAX_MEMORY} MB for ${lines} lines`);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
 await import("./rate-limit.js");
 
-/** Mulberry32: numbers from 0 to 1, the same for the same seed. */
+/** Mulberry32: a sequence of numbers from 0 to 1 that depends only on the seed. */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {

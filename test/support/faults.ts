@@ -5,12 +5,12 @@ import { cancelledUpload } from "./contract.js";
 const body = JSON.stringify(cancelledUpload);
 const json = { "content-type": "application/json" };
 
-/** Ways in which an answer gets lost. Each is worth a retry. */
+/** Ways to lose a response. Each is worth a retry. */
 export const lost: Readonly<Record<string, RequestListener>> = {
-  "a connection reset before the answer": (request) => request.socket.resetAndDestroy(),
-  "a connection closed before the answer": (request) => request.socket.destroy(),
-  "an answer cut short in its headers": ({ socket }) => socket.end("HTTP/1.1 200 OK\r\ncontent-type: appl"),
-  "an answer that is not HTTP": ({ socket }) => socket.end("SSH-2.0-OpenSSH_9.6\r\n"),
+  "a connection reset before the response": (request) => request.socket.resetAndDestroy(),
+  "a connection closed before the response": (request) => request.socket.destroy(),
+  "a response truncated in its headers": ({ socket }) => socket.end("HTTP/1.1 200 OK\r\ncontent-type: appl"),
+  "a response that is not HTTP": ({ socket }) => socket.end("SSH-2.0-OpenSSH_9.6\r\n"),
   "half a body of a known length": (_request, response) => {
     response.writeHead(200, { ...json, "content-length": body.length });
     response.write(body.slice(0, 50), () => response.destroy());
@@ -23,26 +23,26 @@ export const lost: Readonly<Record<string, RequestListener>> = {
     response.writeHead(200, { ...json, "content-length": body.length + 100 });
     response.write(body, () => response.destroy());
   },
-  "gzip that is cut short": (_request, response) => {
+  "truncated gzip": (_request, response) => {
     const gzip = gzipSync(body);
     response.writeHead(200, { ...json, "content-encoding": "gzip" });
     response.write(gzip.subarray(0, gzip.length / 2), () => response.destroy());
   },
-  "a body that is not the gzip it claims to be": (_request, response) => {
+  "a body that is not gzip, although its header says so": (_request, response) => {
     response.writeHead(200, { ...json, "content-encoding": "gzip" }).end(body);
   },
 };
 
-/** Ways to keep a client waiting until it times out. */
+/** Ways to keep a client waiting until its timeout. */
 export const stalled: Readonly<Record<string, RequestListener>> = {
-  "no answer at all": () => {},
+  "no response at all": () => {},
   "headers without a body": (_request, response) => response.writeHead(200, json).flushHeaders(),
   "a body that stalls": (_request, response) => {
     response.writeHead(200, json).write(body.slice(0, 50));
   },
 };
 
-/** A body that never ends as long as the client reads it. */
+/** A body that goes on for as long as the client reads it. */
 export function endless(status: number): RequestListener {
   return (_request, response) => {
     const more = () => {

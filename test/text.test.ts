@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { ApiError, cancelUpload, createClient, InvalidResponseError } from "../src/index.js";
+import { clientOf } from "./support/client.js";
+import { rejection } from "./support/rejection.js";
+import { inTurn, json, serve } from "./support/server.js";
+
+test.for<[string, string, string]>([
+  ["300 characters are shown in full", "m".repeat(296), "m".repeat(296)],
+  ["a longer one is truncated", "m".repeat(297), `${"m".repeat(296)}…`],
+  [
+    "a long message in JSON is truncated as well",
+    JSON.stringify({ error: { message: "m".repeat(500_000) } }),
+    `${"m".repeat(296)}…`,
+  ],
+  ["line breaks and other whitespace become one space", " No such\r\n\tUpload", "No such Upload"],
+  ["an empty body is mentioned", "", "(empty body)"],
+])("in the message of an error: %s", async ([, body, shown]) => {
+  await using server = await serve((_request, response) => response.writeHead(400).end(body));
+  const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+  expect(String(error)).toBe(`ApiError: Cancelling upload_abc123 failed: 400 ${shown} (attempts: 1)`);
+});
+
+test("a message shows at most 300 characters of a cause, a location, a request ID or an upload ID", async () => {
+  const long = "x".repeat(5_000);
+  const fetch = () => Promise.reject(new Error(long));
+  await using server = await serve(
+    inTurn(json(307, {}, { location: `/${long}` }), json(404, {}, { "x-request-id": long })),
+  );
+  for (const options of [{ fetch }, { baseUrl: server.url }, { baseUrl: server.url }]) {
+    const client = createClient({ apiKey: "sk-test", maxRetries: 0, ...options });
+    const { message } = Object(await rejection(cancelUpload(client, "upload_abc123")));
+    expect(message).toMatch(/x{200,300}…/);
+    expect(message.length).toBeLessThan(450);
+  }
+
+  const client = createClient({ apiKey: "sk-test", fetch: async () => Response.json({}) });
+  for (const length of [1_000, 1024 * 1024]) {
+    const { message } = Object(await rejection(cancelUpload(client, "x".repeat(length))));
+    expect(message).toMatch(/^Cancelling x{300}… failed: /);
+    expect(message.length).toBeLessThan(700);
+  }
+});
+
+test("an ApiError keeps a body that isn't JSON as text, and its message shows the start of it", async () => {
+  const page = `<html>\n<h1>502 Bad Gateway</h1>${"<p>nginx</p>".repeat(100)}</html>`;
+  await using server = await serve((_request, response) => response.writeHead(502).end(page));
+  const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
+  expect(error).toBeInstanceOf(ApiError);
+  expect(error).toMatchObject({ status: 502, body: page, code: null, type: null, param: null, requestId: null });
+  expect(String(error)).toMatch(
+    /^ApiError: Cancelling upload_abc123 failed: 502 <html> <h1>502 Bad Gateway.{1,300}… \(attempts: 1\)$/,
+  );
+});
+
+test.for([200, 400])(
+  "with status %d, JSON nested too deep for the stack is an error like any other",
+  async (status) => {
+    await using server = await serve((_request, response) =>
+      response.writeHead(status).end("[".repeat(250_000) + "]".repeat(250_000)),
+    );
+    const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+    expect(error).toBeInstanceOf(status === 200 ? InvalidResponseError : ApiError);
+    expect(String(error)).toContain(status === 200 ? "failed: 200, but not a " : "failed: 400 ");
+    expect(String(error)).toContain('"JSON that is nested too deeply" (attempts: 1)');
+  },
+);
