@@ -1,14 +1,15 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-// The tests must not depend on, nor send, what the developer's environment holds.
+// The tests must neither depend on the developer's settings nor send their key.
 const env = { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" };
-const shared = { env, testTimeout: 30_000, hookTimeout: 60_000 }; // some start processes, and a machine may be busy
+// Only a hang takes this long, even on a busy machine.
+const shared = { env, testTimeout: 60_000, hookTimeout: 120_000 };
 
 const config: ViteUserConfig = defineConfig({
-  // The examples import this package as its users do.
+  // The examples import the package by its name, as users do.
   resolve: { alias: { "openai-cancel-upload": new URL("src/index.ts", import.meta.url).pathname } },
   test: {
-    maxWorkers: "150%", // most wait for a process or a timer
+    maxWorkers: "150%", // Most tests wait for a process or a timer.
     projects: [
       {
         extends: true,
@@ -20,7 +21,7 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       { extends: true, test: { ...shared, name: "contract", include: ["test/contract/*.test.ts"] } },
-      // Installs the packed package in small projects, which needs the npm registry, and Chromium.
+      // Installs the packed package in small projects. Needs the npm registry and Chromium.
       {
         extends: true,
         test: {
@@ -32,9 +33,9 @@ const config: ViteUserConfig = defineConfig({
           hookTimeout: 240_000,
         },
       },
-      // Works on a copy of the repository as a contributor does, and runs all the checks there.
+      // Changes a copy of the repository as a contributor would, and runs all checks there.
       { extends: true, test: { ...shared, name: "guide", include: ["test/guide/*.test.ts"], testTimeout: 1_200_000 } },
-      // Needs site/, which npm run docs writes, and Chromium.
+      // Needs Chromium, and site/ from npm run docs.
       {
         extends: true,
         test: {

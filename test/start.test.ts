@@ -2,10 +2,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { cancelledUpload } from "./support/contract.js";
 import { run } from "./support/run.js";
-import { json, serve } from "./support/server.js";
+import { cancelling, serve } from "./support/server.js";
+import { until } from "./support/timers.js";
 
 test("npm start cancels upload_abc123 at the mock and prints only the Upload", async () => {
   const { exitCode, stdout, stderr } = await run("npm", ["start", "--silent"]);
@@ -15,7 +16,7 @@ test("npm start cancels upload_abc123 at the mock and prints only the Upload", a
 });
 
 test("npm start with a key and an upload ID cancels that upload at the API", async () => {
-  await using server = await serve(json(200, cancelledUpload));
+  await using server = await serve(cancelling);
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { exitCode, stdout } = await run("npm", ["start", "--silent", "--", "upload_abc123", "--json"], { env });
   expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
@@ -26,7 +27,7 @@ test("npm start with a key and an upload ID cancels that upload at the API", asy
 });
 
 test("npm start passes its arguments on: --dry-run sends nothing", async () => {
-  await using server = await serve(json(200, cancelledUpload));
+  await using server = await serve(cancelling);
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { exitCode, stdout } = await run("npm", ["start", "--silent", "--", "upload_x", "--dry-run"], { env });
   expect(stdout).toBe(`POST  ${server.url}/uploads/upload_x/cancel  authorization: Bearer ***\n`);
@@ -47,44 +48,42 @@ test.for([
   ["SIGINT", "npm start", "npm", ["start", "--silent"]],
   ["SIGTERM", "its script", process.execPath, script],
   ["SIGINT", "its script", process.execPath, script],
-] as const)("%s to %s leaves no Prism running", async ([signal, , command, args]) => {
+] as const)("%s to %s leaves no Prism behind", async ([signal, , command, args]) => {
   const child = spawn(command, args, { detached: true }); // in a process group of its own
   const exited = once(child, "exit");
-  await lineWith("against a mock of the API", child.stderr); // so Prism runs
+  await lineWith("against a mock of the API", child.stderr); // Prism is running.
   child.kill(signal);
   await exited;
-  const prism = () => spawnSync("pgrep", ["-g", String(child.pid), "-f", "prism"], { encoding: "utf8" }).stdout;
-  await vi.waitFor(() => expect(prism()).toBe(""), { timeout: 20_000 });
+  await until(() => spawnSync("pgrep", ["-g", String(child.pid), "-f", "prism"]).stdout.length === 0);
 });
 
-test("SIGTERM to npm run mock leaves no Prism running", async () => {
+test("SIGTERM to npm run mock leaves no Prism behind", async () => {
   const child = spawn("npm", ["run", "--silent", "mock", "--", "0"], { detached: true });
   const exited = once(child, "exit");
   await lineWith("The mock answers at", child.stdout);
   child.kill("SIGTERM");
   await exited;
-  const left = () => spawnSync("pgrep", ["-g", String(child.pid)], { encoding: "utf8" }).stdout;
-  await vi.waitFor(() => expect(left()).toBe(""), { timeout: 20_000 });
+  await until(() => spawnSync("pgrep", ["-g", String(child.pid)]).stdout.length === 0);
 });
 
 test("SIGTERM to npm start stops the command: it sends nothing more", async () => {
-  let answer = () => {};
+  let respond = () => {};
   await using server = await serve((...exchange) => {
-    answer = () => json(200, cancelledUpload)(...exchange);
+    respond = () => cancelling(...exchange);
   });
   const env = { ...process.env, OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const args = ["start", "--silent", "--", "upload_abc123", "upload_def456", "--concurrency", "1"];
   const npm = spawn("npm", args, { env });
-  await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 20_000 });
+  await until(() => server.requests.length === 1);
   npm.kill("SIGTERM");
   await lineWith("Stopping", npm.stderr);
-  answer();
-  await once(npm, "close"); // of its output, which the command has too
+  respond();
+  await once(npm, "close"); // The command has exited too: it shares npm's output.
   expect(server.requests).toHaveLength(1);
 });
 
 async function lineWith(text: string, stream: Readable): Promise<void> {
   const lines = createInterface(stream);
   for await (const line of lines) if (line.includes(text)) return;
-  throw new Error(`There was no line with ${text}`);
+  throw new Error(`There is no line with ${text}`);
 }

@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
 import { run } from "../support/run.js";
 
-/** A program that hangs is killed before its test times out. In ms. */
+/** After this time a program is killed, before its test times out. In ms. */
 export const TIMEOUT = 110_000;
 
-/** A project in a temporary folder, which the tests of a file share. */
+/** A project in a temporary folder, shared by the tests of a file. */
 export interface Project {
   readonly folder: string;
   /** Writes a file, and returns its path. */
   write(file: string, text: string): string;
-  /** Runs a program in the folder, and returns its standard output. If it fails, rejects with all that it printed. */
+  /** Runs a program in the folder, and returns its standard output. If it fails, rejects with everything it printed. */
   output(command: string, ...args: string[]): Promise<string>;
 }
 
-/** What a project depends on, besides this package as it is packed. */
+/** Dependencies other than this package. */
 export type Dependencies = Readonly<Record<string, string>>;
 
 export function projectWith(
@@ -35,7 +35,7 @@ export function projectWith(
       const signal = AbortSignal.timeout(TIMEOUT);
       const { exitCode, stdout, stderr } = await run(command, args, { cwd: folder, env, signal });
       if (exitCode === 0) return stdout;
-      throw new Error(`${command} ${args.join(" ")} ended with ${exitCode}:\n${stdout}${stderr}`);
+      throw new Error(`${command} ${args.join(" ")} exited with ${exitCode}:\n${stdout}${stderr}`);
     },
   };
   beforeAll(async () => {
@@ -48,7 +48,7 @@ export function projectWith(
   return project;
 }
 
-/** Programs that cancel an Upload at the mock and print its status, and the client's options in them. */
+/** Programs that cancel an Upload at the mock and print its status, and the client options that they use. */
 export function programs(): { readonly esm: string; readonly commonJs: string; readonly options: string } {
   const options = JSON.stringify({ baseUrl: inject("prismUrl"), apiKey: "sk-test" });
   const cancel = `cancelUpload(createClient(${options}), "upload_abc123").then(({ status }) => console.log(status));`;

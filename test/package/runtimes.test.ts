@@ -25,13 +25,13 @@ const requires = project.write("require.cjs", commonJs);
 /** The path of each runtime, by its name on npm. */
 const runtimes = new Map<string, string>();
 beforeAll(async () => {
-  const where: [string, ...string[]][] = [
+  const commands: [string, ...string[]][] = [
     ...NODES.map((version): [string, ...string[]] => [`node@${version}`, "--print", "process.execPath"]),
     [BUN, "--eval", "console.log(process.execPath)"],
     [DENO, "eval", "console.log(Deno.execPath())"],
   ];
   await Promise.all(
-    where.map(async ([name, ...args]) => {
+    commands.map(async ([name, ...args]) => {
       runtimes.set(name, (await project.output("npx", "--yes", "--prefer-offline", name, ...args)).trim());
     }),
   );
@@ -44,15 +44,15 @@ async function run(runtime: string, ...args: string[]): Promise<string> {
 describe.for(NODES)("on Node %s", (version) => {
   const node = `node@${version}`;
 
-  test("a program that imports it cancels an Upload", async () => {
+  test("a program that imports the package cancels an Upload", async () => {
     expect(await run(node, imports)).toBe("cancelled\n");
   });
 
-  test("a program that requires it cancels an Upload", async () => {
+  test("a program that requires the package cancels an Upload", async () => {
     expect(await run(node, requires)).toBe("cancelled\n");
   });
 
-  test("an error of the required one is an instance of the imported class", async () => {
+  test("an error of the required package is an instance of the imported class", async () => {
     const program = project.write(
       "both.mjs",
       `import { createRequire } from "node:module";
@@ -70,7 +70,7 @@ describe.for(NODES)("on Node %s", (version) => {
   });
 });
 
-// This is how AWS Lambda runs them.
+// AWS Lambda runs Node this way.
 test.for(["20.19.0", "22.12.0"])(
   "on Node %s a program that can't require() ES modules cancels an Upload",
   async (version) => {
@@ -112,7 +112,7 @@ describe("a proxy through undici", () => {
        });
        await once(proxy.listen(0, "127.0.0.1"), "listening");
        const url = "http://127.0.0.1:" + proxy.address().port;
-       const shared = { apiKey: "sk-test", baseUrl: "http://api.invalid/v1", timeout: 5_000, maxRetries: 0 };
+       const shared = { apiKey: "sk-test", baseUrl: "http://api.invalid/v1", maxRetries: 0 };
        ${lines}
        console.log((await cancelUpload(client, "upload_abc123")).status);
        process.exit();`,
@@ -166,15 +166,15 @@ test("on workerd (Cloudflare Workers) a worker cancels an Upload", async () => {
      );`,
   );
   const { default: workerd }: { default: string } = createRequire(config)("workerd");
-  // With standard output as its control channel, it says which port it listens on.
+  // On its control channel, here standard output, workerd reports the port it listens on.
   const child = spawn(workerd, ["serve", "--control-fd=1", config], {
     stdio: ["ignore", "pipe", "inherit"],
     timeout: TIMEOUT,
   });
   const ended = once(child, "exit");
   try {
-    const answer = await fetch(`http://127.0.0.1:${await portOf(child)}`);
-    expect(await answer.text()).toBe("cancelled");
+    const response = await fetch(`http://127.0.0.1:${await portOf(child)}`);
+    expect(await response.text()).toBe("cancelled");
   } finally {
     child.kill();
     await ended;
