@@ -14,7 +14,7 @@ import {
 
 const client = createClient();
 
-test("the status of what cancelUpload() resolves to is cancelled, and nothing else", () => {
+test("the status of a cancelled Upload is cancelled, and nothing else", () => {
   expectTypeOf(cancelUpload).returns.resolves.toEqualTypeOf<CancelledUpload>();
   expectTypeOf<CancelledUpload["status"]>().toEqualTypeOf<"cancelled">();
   expectTypeOf<CancelledUpload>().toExtend<Upload>();
@@ -29,33 +29,33 @@ test("the types are the contract's", () => {
   expectTypeOf<OpenAIFile["expires_at"]>().toEqualTypeOf<number | undefined>();
 });
 
-test("the code of an ApiError is one of the contract's, or any other", () => {
+test("the code of an ApiError is one of the contract's, or any other string", () => {
   expectTypeOf<components["schemas"]["ErrorCode"]>().toExtend<NonNullable<ApiError["code"]>>();
   expectTypeOf<"a_new_code">().toExtend<NonNullable<ApiError["code"]>>();
   expectTypeOf<string>().not.toExtend<components["schemas"]["ErrorCode"]>();
 });
 
-describe("it doesn't compile", () => {
-  test("to give a client of another make", () => {
-    // @ts-expect-error: a plain openapi-fetch client makes no promise
+describe("it is a compile error", () => {
+  test("to pass a client that createClient() didn't create", () => {
+    // @ts-expect-error: a plain openapi-fetch client has no settings
     cancelUpload(createOpenapiClient<paths>(), "upload_abc123");
   });
 
   test("to call a path that the contract doesn't have", () => {
     // @ts-expect-error: no such path
     client.POST("/uploads/{upload_id}/cancle", { params: { path: { upload_id: "upload_abc123" } } });
-    // @ts-expect-error: no such method of the path
+    // @ts-expect-error: the path has no such method
     client.GET("/uploads/{upload_id}/cancel", { params: { path: { upload_id: "upload_abc123" } } });
   });
 
-  test("to leave upload_id out", () => {
+  test("to omit upload_id", () => {
     // @ts-expect-error: no params
     client.POST("/uploads/{upload_id}/cancel");
     // @ts-expect-error: no upload_id
     client.POST("/uploads/{upload_id}/cancel", { params: { path: {} } });
     // @ts-expect-error: no uploadId
     cancelUpload(client);
-    // @ts-expect-error: an id is a string
+    // @ts-expect-error: an ID is a string
     cancelUpload(client, 5);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import * as publicSurface from "../src/index.js";
 
-test("these are the public functions and errors", () => {
+test("the package exports these functions and errors", () => {
   expect(Object.keys(publicSurface).sort()).toEqual([
     "ApiError",
     "ClientError",

@@ -6,7 +6,7 @@ const { name, bin, scripts }: { name: string; bin: object; scripts: object } = J
   readFileSync("package.json", "utf8"),
 );
 
-test("every npm script that the README names exists", () => {
+test("every npm script in the README exists", () => {
   const named = [...readme.matchAll(/npm (?:run ([\w:-]+)|(start|test)\b)/g)].map(
     ([, script, lifecycle]) => script ?? lifecycle ?? "",
   );
@@ -14,7 +14,7 @@ test("every npm script that the README names exists", () => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
 });
 
-test("every command in its shell blocks is this package's, npm's or a common tool", () => {
+test("every command in the README's shell blocks is this package's, npm's or a common tool", () => {
   const lines = codeBlocks("sh").flatMap((block) =>
     block
       .replaceAll(/'[^']*'/g, "''")

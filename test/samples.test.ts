@@ -9,8 +9,8 @@ const { servers = [], ...contract } = await readContract();
 const operations = endpointsOf(contract).map((endpoint) => {
   const { "x-codeSamples": samples = [], responses } = endpoint;
   const sample = (language: string) => samples.find(({ lang }) => lang === language)?.source ?? "";
-  const answer = Object(responses["200"]?.content?.["application/json"]?.example);
-  return { ...endpoint, curl: sample("curl"), typescript: sample("TypeScript"), answer };
+  const response = Object(responses["200"]?.content?.["application/json"]?.example);
+  return { ...endpoint, curl: sample("curl"), typescript: sample("TypeScript"), response };
 });
 
 const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
@@ -28,21 +28,21 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe.for(operations)("$operationId", ({ operationId, curl, answer }) => {
-  test("the docs' TypeScript sample prints what it says", async () => {
+describe.for(operations)("$operationId", ({ operationId, curl, response }) => {
+  test("the docs' TypeScript sample prints the status or the ID in the contract's example", async () => {
     const tsx = resolve("node_modules/.bin/tsx");
     const args = ["--tsconfig", project, `${operationId}.ts`];
     expect(await run(tsx, args, { env, cwd: folder })).toEqual({
       exitCode: 0,
-      stdout: `${answer.status ?? answer.id}\n`,
+      stdout: `${response.status ?? response.id}\n`,
       stderr: "",
     });
   });
 
-  test("the docs' curl sample gets the contract's answer", async () => {
+  test("the docs' curl sample gets the contract's example", async () => {
     const command = curl.replace(servers[0]?.url ?? "", inject("prismUrl")).replace("curl", "curl --silent");
     const { exitCode, stdout } = await run("sh", ["-c", command], { env, cwd: folder });
-    expect(JSON.parse(stdout)).toEqual(answer);
+    expect(JSON.parse(stdout)).toEqual(response);
     expect(exitCode).toBe(0);
   });
 });

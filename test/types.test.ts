@@ -16,7 +16,7 @@ const samples = endpointsOf(await readContract()).map(({ operationId, "x-codeSam
 const blocks = codeBlocks("ts").map((code, index) => [`README-${index + 1}.ts`, code] as const);
 const documented = new Map([...blocks, ...samples].map(([file, code]) => [resolve(file), `${code}\nexport {};`]));
 
-// One program for all that is looked at here, since most of its time is TypeScript's own libraries.
+// One program for everything, because most of its time goes into TypeScript's own libraries.
 const { config } = ts.readConfigFile("tsconfig.json", ts.sys.readFile);
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ".");
 const host = ts.createCompilerHost(options);
@@ -53,14 +53,14 @@ function hasDocs(symbol: ts.Symbol): boolean {
   return symbol.getDocumentationComment(checker).length + symbol.getJsDocTags(checker).length > 0;
 }
 
-test("the public types are as test/index.test-d.ts says", () => {
+test("the public types pass the tests in test/index.test-d.ts", () => {
   expect(readFileSync(TYPE_TESTS, "utf8")).toContain("expectTypeOf");
   expect(format(diagnosticsOf(TYPE_TESTS))).toBe("");
 });
 
-describe("at the strictest settings this compiles on its own:", () => {
+describe("with the strictest settings, this compiles on its own:", () => {
   test.for(blocks)("%s", ([file]) => {
-    // A block may leave the use of a variable to its reader.
+    // A block can leave the use of a variable to its reader.
     expect(format(diagnosticsOf(resolve(file)).filter(({ reportsUnnecessary }) => !reportsUnnecessary))).toBe("");
   });
 
@@ -68,13 +68,13 @@ describe("at the strictest settings this compiles on its own:", () => {
     expect(format(diagnosticsOf(resolve(file)))).toBe("");
   });
 
-  test("the README has blocks, and every operation has a sample", () => {
+  test("the README has TypeScript blocks, and every operation has a sample", () => {
     expect(blocks.length).toBeGreaterThan(0);
     for (const [, source] of samples) expect(source).not.toBe("");
   });
 });
 
-test("every export of our own is documented", () => {
+test("every export of our own has a doc comment", () => {
   const own = exportsOf(PUBLIC_SURFACE)
     .map((symbol) => checker.getAliasedSymbol(symbol))
     .filter(({ declarations = [] }) =>

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
 
-test("a build leaves nothing of an earlier one, and two at once don't get in each other's way", async () => {
+test("a build leaves nothing of an earlier one behind, and two can run at the same time", async () => {
   using copy = copyOfRepository(["src", "scripts", "generated", "package.json", "tsconfig.json"]);
   mkdirSync(join(copy.folder, "dist/src"), { recursive: true });
   copy.write("dist/src/renamed.js", "");

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** Opens the page of a folder in Chromium, and returns the Upload that it cancels. */
+/** Opens a folder's page in Chromium, and returns the Upload that the page cancels. */
 async function cancelledIn(folder: string): Promise<unknown> {
   const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript" };
   await using server = await serve(async ({ url = "/" }, response) => {
@@ -37,17 +37,17 @@ async function cancelledIn(folder: string): Promise<unknown> {
   return await tab.evaluate("globalThis.cancelled");
 }
 
-test("a page that Vite built with its defaults cancels an Upload", async () => {
+test("a page built by Vite with its defaults cancels an Upload", async () => {
   await project.output("node_modules/.bin/vite", "build", "--outDir", "vite");
   expect(await cancelledIn("vite")).toMatchObject({ status: "cancelled" });
 });
 
-test("a page that Parcel built with its defaults cancels an Upload", async () => {
+test("a page built by Parcel with its defaults cancels an Upload", async () => {
   await project.output("node_modules/.bin/parcel", "build", "index.html", "--dist-dir", "parcel");
   expect(await cancelledIn("parcel")).toMatchObject({ status: "cancelled" });
 });
 
-test("a page that webpack built with its defaults cancels an Upload", async () => {
+test("a page built by webpack with its defaults cancels an Upload", async () => {
   await project.output(
     "node_modules/.bin/webpack",
     "build",

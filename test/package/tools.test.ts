@@ -26,7 +26,7 @@ test.for(["29", "30"])("Jest %s with its defaults runs a test that cancels an Up
 test.for([
   ["29", "jsdom-29"],
   ["30", "jsdom"],
-])("Jest %s with jsdom, which has no fetch, runs a test with a polyfill of it", async ([version, environment]) => {
+])("Jest %s with jsdom, which has no fetch, runs a test with a polyfill", async ([version, environment]) => {
   const file = project.write(
     `jsdom-${version}.test.js`,
     `const { cancelUpload, createClient } = require("openai-cancel-upload");

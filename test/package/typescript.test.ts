@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { projectWith } from "./project.js";
 
-/** Versions of TypeScript. The oldest needs skipLibCheck, since openapi-fetch's declarations need 5.4. */
+/** Versions of TypeScript. The oldest needs skipLibCheck, because openapi-fetch's declarations need 5.4. */
 const TYPESCRIPTS = [
   { version: "5.0", skipLibCheck: true },
   { version: "5.4", skipLibCheck: false },
@@ -61,13 +61,13 @@ const program = `import {
     });
     return [data, error];
   }
-  export type Answer = FetchResponse<Operation, object, "application/json">;
+  export type Result = FetchResponse<Operation, object, "application/json">;
 
   // @ts-expect-error: not in the contract
   client.POST("/uploads/{upload_id}/cancle", { params: { path: { upload_id: "upload_abc123" } } });
-  // @ts-expect-error: an id is a string
+  // @ts-expect-error: an ID is a string
   cancelUpload(client, 5);
-  // @ts-expect-error: the contract says which method
+  // @ts-expect-error: the contract determines the method
   createClient({ method: "PUT" });
 
   export function handle(error: unknown): number | undefined {
@@ -91,7 +91,7 @@ project.write(
 );
 
 describe.for(TYPESCRIPTS)("TypeScript $version, skipLibCheck $skipLibCheck", ({ version, skipLibCheck }) => {
-  /** Compiles files, and returns what TypeScript prints, which is nothing if they compile. */
+  /** Compiles files, and returns TypeScript's output, which is empty if they compile. */
   async function compile(name: string, options: object, files: readonly string[]): Promise<string> {
     const config = project.write(
       `tsconfig-${version}-${name}.json`,
@@ -115,7 +115,7 @@ describe.for(TYPESCRIPTS)("TypeScript $version, skipLibCheck $skipLibCheck", ({ 
     expect(await compile("bundler", options, ["program.ts", "program.cts"])).toBe("");
   });
 
-  test("compiles a library that exports a client of its own, with declarations, and with an older lib", async () => {
+  test("compiles a library that exports its own client, with declarations and an older lib", async () => {
     const options = { module: "nodenext", declaration: true, noEmit: false, outDir: `out-${version}` };
     expect(await compile("library", { ...options, lib: ["es2021", "dom", "dom.iterable"] }, ["library.mts"])).toBe("");
   });

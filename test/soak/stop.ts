@@ -11,10 +11,9 @@ const MAX_SECONDS = 3;
 const input = Array.from({ length: UPLOADS }, (_, index) => `upload_${index}\n`).join("");
 
 /**
- * Sends SIGTERM to the command at a random moment of a run, again and again, with a server that fails some answers.
+ * Sends SIGTERM to the command at a random moment of a run, several times, with a server that rejects some requests.
  *
- * @returns The problems: the command must report every Upload that was cancelled as cancelled, and every other one that was
- * sent as failed.
+ * @returns The problems: the command must report every cancelled Upload as cancelled, and every other request as failed.
  */
 export async function stopRepeatedly(rounds: number, random: () => number): Promise<string[]> {
   const problems: string[] = [];
@@ -33,8 +32,8 @@ async function stopDuringRun(round: number, random: () => number): Promise<strin
     if (chance < 0.01) return json(429, {}, { "retry-after-ms": "100" })(request, response);
     if (chance < 0.05) return json(404, { error: { message: "no" } })(request, response);
     cancelled.add(id);
-    const answer = () => json(200, { id, object: "upload", status: "cancelled" })(request, response);
-    return chance < 0.5 ? answer() : setTimeout(answer, random() * 20);
+    const respond = () => json(200, { id, object: "upload", status: "cancelled" })(request, response);
+    return chance < 0.5 ? respond() : setTimeout(respond, random() * 20);
   }, 0);
 
   const concurrency = 1 + Math.floor(random() * 50);
@@ -42,7 +41,7 @@ async function stopDuringRun(round: number, random: () => number): Promise<strin
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, OPENAI_API_KEY: "sk-soak", OPENAI_BASE_URL: server.url },
   });
-  command.stdin.on("error", () => {}); // it exits before it reads all
+  command.stdin.on("error", () => {}); // It exits before it has read everything.
   command.stdin.end(input);
   const output = Promise.all([text(command.stdout), text(command.stderr), once(command, "close")]);
   while (sent.size === 0 && command.exitCode === null) await delay(10);
@@ -55,8 +54,8 @@ async function stopDuringRun(round: number, random: () => number): Promise<strin
   const results = lines.map((line): { upload_id: string; ok: boolean } => JSON.parse(line));
   const reported = new Map(results.map(({ upload_id, ok }) => [upload_id, ok]));
   if (command.exitCode !== 143) problems.push(`round ${round}: exit code ${command.exitCode}`);
-  if (reported.size !== lines.length) problems.push(`round ${round}: an Upload is in two lines`);
-  for (const id of sent) if (!reported.has(id)) problems.push(`round ${round}: ${id} was sent, but is in no line`);
+  if (reported.size !== lines.length) problems.push(`round ${round}: two lines report the same Upload`);
+  for (const id of sent) if (!reported.has(id)) problems.push(`round ${round}: ${id} was sent, but no line reports it`);
   for (const [id, ok] of reported) {
     if (ok !== cancelled.has(id))
       problems.push(`round ${round}: ${id} was ${ok ? "not " : ""}cancelled, but its line says otherwise`);
