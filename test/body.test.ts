@@ -110,6 +110,26 @@ describe("a custom fetch can resolve to something that only resembles a Response
     expect(fetch).toHaveBeenCalledTimes(2);
   });
 
+  test("with plain headers", async () => {
+    const upload = { id: "upload_abc123", status: "cancelled" };
+    const cancel = (status: number) => {
+      const response = {
+        ok: status < 300,
+        status,
+        headers: { location: "/", "retry-after": "61" },
+        body: { cancel: () => {} },
+        text: async () => JSON.stringify(upload),
+      };
+      return cancelUpload(
+        clientWith(async () => response),
+        "upload_abc123",
+      );
+    };
+    expect(await cancel(200)).toEqual(upload);
+    expect(await rejection(cancel(302))).toMatchObject({ name: "InvalidResponseError", status: 302 });
+    expect(await rejection(cancel(429))).toMatchObject({ name: "ApiError", status: 429, retryAfter: 61_000 });
+  });
+
   test("with an error status", async () => {
     const response = { ok: false, status: 404, text: async () => '{"error":{"message":"No such Upload"}}' };
     const client = clientWith(async () => response);

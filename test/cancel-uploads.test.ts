@@ -240,6 +240,44 @@ describe("a run that can't succeed", () => {
   });
 });
 
+test("an ID that its source hands over while the run is ending isn't sent, and has a result that says so", async () => {
+  await using server = await serve(json(401, {}));
+  let handOver = (_result: IteratorResult<string>) => {};
+  const next = vi.fn(
+    () =>
+      new Promise<IteratorResult<string>>((resolve) => {
+        handOver = resolve;
+      }),
+  );
+  next.mockResolvedValueOnce({ value: "upload_1" });
+  const close = async () => {
+    handOver({ value: "upload_2" });
+    return { done: true as const, value: undefined };
+  };
+  const source = { [Symbol.asyncIterator]: () => ({ next, return: close }) };
+  const { results, thrown } = await collect(cancelUploads(clientOf(server), source));
+  expect(thrown).toMatchObject({ status: 401 });
+  expect(server.requests.map(idOf)).toEqual(["upload_1"]);
+  expect(results.map(({ uploadId }) => uploadId)).toEqual(["upload_1", "upload_2"]);
+  expect(results[1]?.error?.message).toBe("upload_2 was not sent: the run stopped first");
+});
+
+test.for([0, 1, 2, 3, 10, 50])(
+  "if a run ends while an ID comes every %d turns of the event loop, every ID that was sent has a result",
+  async (turns) => {
+    await using server = await serve(json(401, {}));
+    const source = (async function* () {
+      for (const id of ids(100)) {
+        for (let count = 0; count < turns; count += 1) await turn();
+        yield id;
+      }
+    })();
+    const { results, thrown } = await collect(cancelUploads(clientOf(server), source, { concurrency: 3 }));
+    expect(thrown).toMatchObject({ status: 401 });
+    expect(results.map(({ uploadId }) => uploadId)).toEqual(expect.arrayContaining(server.requests.map(idOf)));
+  },
+);
+
 test("IDs that can't be sent never end a run", async () => {
   await using server = await api();
   const { results, thrown } = await collect(cancelUploads(clientOf(server), Array<string>(50).fill("")));

@@ -149,6 +149,20 @@ describe("an error of the source is thrown after the results of the items that w
     expect(thrown).toMatchObject({ message: "no such row" });
     expect(results).toEqual(["item_0"]);
   });
+
+  test("if a promise from a generator rejects, and the generator is closed", async () => {
+    const closed = vi.fn();
+    const source = (function* () {
+      try {
+        yield Promise.reject<string>(new Error("no such row"));
+      } finally {
+        closed();
+      }
+    })();
+    const { thrown } = await collect(start(source).results);
+    expect(String(thrown)).toBe("Error: no such row");
+    expect(closed).toHaveBeenCalledTimes(1);
+  });
 });
 
 describe("when the loop is left", () => {

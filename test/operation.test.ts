@@ -50,6 +50,16 @@ describe("a redirect is an InvalidResponseError, and isn't followed or retried",
     expect(error).toMatchObject({ name: "InvalidResponseError", status: 307, body: "", attempts: 1 });
   });
 
+  test("even if middleware replaced the Request", async () => {
+    await using other = await serve(cancelling);
+    await using server = await serve(json(307, {}, { location: other.url }));
+    const client = createClient({ baseUrl: server.url, headers: { "x-api-key": "sk-secret-0123" } });
+    client.use({ onRequest: ({ request: { url, method, headers } }) => new Request(url, { method, headers }) });
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(String(error)).toContain(`307 redirect to ${other.url}, which was not followed`);
+    expect(other.requests).toEqual([]);
+  });
+
   test("even if a custom fetch has followed it", async () => {
     await using other = await serve(cancelling);
     await using server = await serve(json(307, {}, { location: `${other.url}/uploads/upload_abc123/cancel` }));

@@ -224,6 +224,11 @@ describe("a requested wait longer than maxWait rejects immediately", () => {
   });
 });
 
+test("a short maxWait doesn't limit the client's own delays", async () => {
+  await using server = await serve(inTurn(json(500, {}), cancelling));
+  expect(await cancelUpload(clientOf(server, { maxWait: 0 }), "upload_abc123")).toEqual(cancelledUpload);
+});
+
 describe("onRetry is called", () => {
   const failures = [
     async () => Response.json({}, { status: 429, headers: { "retry-after": "5" } }),

@@ -107,7 +107,7 @@ describe("no ID fails because of", () => {
 describe("no ID fails because of a rate limit that is", () => {
   type Limiter = (time: number) => number | undefined;
 
-  /** A bucket of tokens that refills over time. Returns how long to wait for a token, in ms, if there is none. */
+  /** A token bucket. It returns how long to wait, in ms, if it is empty. */
   function bucket(size: number, perSecond: number, wait?: number): Limiter {
     let tokens = size;
     let last = 0;
@@ -130,7 +130,7 @@ describe("no ID fails because of a rate limit that is", () => {
     ["one per 100 ms, for two calls", bucket(1, 10), 40, 2],
     ["one per 100 ms, for one call", bucket(1, 10), 40, 1],
   ])("%s", async ([, limit, count, concurrency]) => {
-    const api: Parameters<typeof simulate>[1] = ({ time }) => {
+    const api: Api = ({ time }) => {
       const wait = limit(time);
       return wait === undefined ? undefined : status(429, { "retry-after-ms": String(wait) });
     };
@@ -278,6 +278,13 @@ describe("a run ends", () => {
     expect((await results.next()).value).toMatchObject({ uploadId: "upload_0", error: expect.any(TypeError) });
     await expect(results.next()).rejects.toThrow("There is no API key: pass apiKey, or set OPENAI_API_KEY");
     expect(fetch).not.toHaveBeenCalled();
+  });
+
+  test("if apiKey() throws a symbol", async () => {
+    const client = createClient({ apiKey: () => Promise.reject(Symbol("no")) });
+    const results = cancelUploads(client, ids(2), { concurrency: 1 });
+    expect((await results.next()).value?.error?.message).toBe("apiKey() failed: Symbol(no)");
+    await expect(results.next()).rejects.toThrow("apiKey() failed");
   });
 
   test.for<[string, () => Promise<string> | string]>([

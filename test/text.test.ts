@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
-import { ApiError, cancelUpload, createClient, InvalidResponseError } from "../src/index.js";
+import {
+  ApiError,
+  cancelOnFailure,
+  cancelUpload,
+  cancelUploads,
+  createClient,
+  InvalidResponseError,
+} from "../src/index.js";
 import { clientOf } from "./support/client.js";
 import { rejection } from "./support/rejection.js";
+import { collect } from "./support/results.js";
 import { inTurn, json, serve } from "./support/server.js";
 
 test.for<[string, string, string]>([
@@ -64,3 +72,21 @@ test.for([200, 400])(
     expect(String(error)).toContain('"JSON that is nested too deeply" (attempts: 1)');
   },
 );
+
+test.for([
+  ["has no prototype", Object.create(null), "object"],
+  ["is a symbol", Symbol("no"), "Symbol(no)"],
+] as const)("a thrown value that %s appears in messages, and hides no other error", async ([, thrown, text]) => {
+  const client = createClient({ apiKey: "sk-test" });
+  client.use({ onRequest: () => Promise.reject(thrown) });
+  const { results } = await collect(cancelUploads(client, ["upload_1"]));
+  expect(results).toHaveLength(1);
+  expect(results[0]?.error).toMatchObject({ message: `Cancelling upload_1 failed: ${text}`, cause: thrown });
+
+  const failure = new Error("part 7 failed");
+  const error = await rejection(cancelOnFailure(client, "upload_1", () => Promise.reject(failure)));
+  expect(error).toMatchObject({
+    errors: [failure, thrown],
+    message: expect.stringContaining(`cancelling it: ${text}`),
+  });
+});
