@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
+import { codeBlocks } from "../support/readme.js";
 import { programs, projectWith, TIMEOUT } from "./project.js";
 
 /** The oldest versions that `engines` allows, and the newest of each later line. */
@@ -77,6 +78,14 @@ test.for(["20.19.0", "22.12.0"])(
     expect(await run(`node@${version}`, "--no-experimental-require-module", requires)).toBe("cancelled\n");
   },
 );
+
+test("the README's examples run as they are on Node 24, if they are saved as .mts", async () => {
+  const examples = codeBlocks("ts").filter((code) => !code.includes("declare "));
+  expect(examples).toHaveLength(2);
+  const outputs = examples.map((code, index) => run("node@24", project.write(`example-${index}.mts`, code)));
+  // The mock only knows upload_abc123, so the other ID in the second example fails.
+  expect(await Promise.all(outputs)).toEqual(["cancelled\n", "upload_abc123 cancelled\n"]);
+});
 
 test("on Bun a program cancels an Upload", async () => {
   expect(await run(BUN, imports)).toBe("cancelled\n");
