@@ -315,6 +315,29 @@ describe("when `ended` aborts", () => {
     expect(isClosed).toBe(true);
   });
 
+  test("an item that the source hands over as it closes is worked on", async () => {
+    const controller = new AbortController();
+    let handOver = (_item: Promise<string>) => {};
+    const next = vi.fn(
+      () =>
+        new Promise<IteratorResult<Promise<string>>>((resolve) => {
+          handOver = (value) => resolve({ value });
+        }),
+    );
+    next.mockResolvedValueOnce({ value: Promise.resolve("item_0") });
+    const close = async () => {
+      handOver(manyMicrotasks().then(() => "item_1"));
+      return { done: true as const, value: undefined };
+    };
+    const source = { [Symbol.asyncIterator]: () => ({ next, return: close }) };
+    const { results } = start(source, { ended: controller.signal });
+    await results.next();
+    const last = results.next();
+    controller.abort("enough");
+    expect(await last).toEqual({ done: false, value: "item_1" });
+    expect(await rejection(results.next())).toBe("enough");
+  });
+
   test.for([
     ["never yields", undefined],
     ["never closes either", () => new Promise<never>(() => {})],
