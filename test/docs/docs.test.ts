@@ -83,7 +83,7 @@ async function showFile(operation: Locator): Promise<void> {
   // More than once, because what is scrolled into view before Redoc's second rendering isn't rendered.
   await vi.waitFor(
     async () => {
-      await operation.getByText("The ready File object").evaluate((element) => element.scrollIntoView());
+      await operation.getByText("The ready File object").scrollIntoViewIfNeeded();
       await operation.getByText("status_details").waitFor({ timeout: 1_000 });
     },
     { timeout: 60_000 },

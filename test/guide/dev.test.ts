@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { type Copy, copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
-import { json, listen, serve } from "../support/server.js";
+import { json, serve } from "../support/server.js";
 
 const DEV = resolve("scripts/contract/dev.ts");
 const CONTRACT = "openapi/openapi.yaml";
@@ -15,9 +15,15 @@ const TYPES = "generated/openapi.d.ts";
 const VALID = "✓ openapi/openapi.yaml is valid, and its types are up to date";
 const SERVED = "serves it";
 
+/** A port below those that the system gives to other programs, so that none of them takes it before `npm run dev` does. */
 async function freePort(): Promise<string> {
+  const port = 10_000 + Math.floor(Math.random() * 20_000);
   const server = createServer();
-  const port = await listen(server);
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return freePort();
+  }
   await once(server.close(), "close");
   return String(port);
 }
