@@ -7,8 +7,8 @@ import { textOf } from "./text.js";
  * Runs `work`, which sends an Upload, and cancels the Upload if `work` fails. Resolves to what `work` resolves to.
  *
  * If `work` throws or rejects, this rejects with the same error once the Upload is cancelled. If the cancel fails too, it
- * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's. This also happens if the
- * Upload was completed, and only the response was lost.
+ * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's. This also happens if the Upload was
+ * completed, and only the response was lost.
  *
  * The client's own `signal` doesn't stop the cancel, because it may be the very signal that stopped `work`. Only
  * `options.signal` does.

@@ -50,11 +50,7 @@ export async function* cancelUploads(
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { maxWait } = resolveOptions(client, options);
-  const { concurrency = DEFAULT_CONCURRENCY } = options;
-  check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
-  const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
-  check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
-  yield* cancelInRun(new Run(concurrency, maxWait), client, uploadIds, options);
+  yield* cancelInRun(new Run(maxWait), client, uploadIds, options);
 }
 
 /** {@link cancelUploads} in a run that can be watched and ended from outside. */
@@ -62,9 +58,13 @@ export function cancelInRun(
   run: Run,
   client: Client,
   uploadIds: UploadIds,
-  options: CancelUploadOptions,
+  options: CancelUploadsOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { signals } = resolveOptions(client, options);
+  const { concurrency = DEFAULT_CONCURRENCY } = options;
+  check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
+  const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
+  check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
     run.calls += 1;
     try {
@@ -86,5 +86,5 @@ export function cancelInRun(
     for (const unsubscribe of unsubscribes) unsubscribe();
     run.leave();
   };
-  return concurrently(uploadIds, settle, { limit: run.concurrency, ended: run.ended, onLeave });
+  return concurrently(uploadIds, settle, { limit: concurrency, ended: run.ended, onLeave });
 }

@@ -79,7 +79,8 @@ export function createClient(options: ClientOptions = {}): Client {
     "OpenAI-Project": token("project", project, "OPENAI_PROJECT_ID"),
   };
   const url = checkUrl(baseUrl);
-  new Request(url, { ...openapiOptions, ...openapiOptions.requestInitExt }); // Throws if a Request can't have such an option.
+  // Throws if a Request can't have such an option.
+  new Request(url, { ...openapiOptions, ...openapiOptions.requestInitExt });
 
   const client = createOpenapiClient<paths>({
     ...openapiOptions,

@@ -91,7 +91,8 @@ async function attempt<Result>(
   const fetch: CallInit["fetch"] | undefined = client.settings.fetch;
   const { error, response } = await send({
     headers,
-    signal: fetch ? signal : null, // The platform's fetch takes it as an option below, because putting it into the Request is slower.
+    // The platform's fetch takes it as an option below, because putting it into the Request is slower.
+    signal: fetch ? signal : null,
     fetch: (request, init) =>
       exchange(call, request, signal, () =>
         fetch ? fetch(request, init) : globalThis.fetch(request, { ...init, redirect: "manual", signal }),
@@ -113,7 +114,8 @@ async function exchange(
   signal: AbortSignal,
   send: () => Promise<Response>,
 ): Promise<Response> {
-  if (signal.aborted) throw new Error("Too late to send the request"); // Middleware outlived the attempt; nobody sees this.
+  // Middleware outlived the attempt; nobody sees this.
+  if (signal.aborted) throw new Error("Too late to send the request");
   call.sent.push(request.headers);
   let response: Response;
   try {

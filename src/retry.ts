@@ -52,8 +52,8 @@ export function checkRetryOptions({ maxRetries = 0, timeout = 0, maxWait = 0, on
  * @param retries How many retries there have been.
  */
 export function delayAfter(error: ClientError, retries: number, maxWait: number): number | undefined {
-  const asked = waitOf(error) ?? 0;
-  return isRetryable(error) && asked <= maxWait ? (waitOf(error) ?? backoff(retries)) : undefined;
+  const asked = waitOf(error);
+  return isRetryable(error) && (asked ?? 0) <= maxWait ? (asked ?? backoff(retries)) : undefined;
 }
 
 export function isRetryable(error: ClientError): boolean {

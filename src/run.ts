@@ -49,7 +49,6 @@ interface Closed {
  * closed, one call at a time goes out as a probe. When a probe gets through, the run opens.
  */
 export class Run {
-  readonly concurrency: number;
   /** How many calls are under way: in flight, or waiting. */
   calls = 0;
   readonly #maxWait: number;
@@ -70,8 +69,7 @@ export class Run {
   #isLeft = false;
 
   /** @param maxWait How long the run stays closed before it ends, in ms. */
-  constructor(concurrency: number, maxWait: number) {
-    this.concurrency = concurrency;
+  constructor(maxWait: number) {
     this.#maxWait = maxWait;
   }
 
@@ -86,7 +84,10 @@ export class Run {
     this.#admit();
   }
 
-  /** Ends the run, but calls that have had no attempt still get one: the consumer is gone, and couldn't be told that they weren't sent. */
+  /**
+   * Ends the run, but calls that have had no attempt still get one: the consumer is gone, and couldn't be told that they
+   * weren't sent.
+   */
   leave(): void {
     if (this.ended.aborted) return;
     this.#isLeft = true;

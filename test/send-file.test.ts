@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { envFor, exitOf } from "./support/cli.js";
+import { until } from "./support/timers.js";
 import { type Fault, serveUploads, type UploadsServer } from "./support/uploads.js";
 
 const PART_SIZE = 1000;
@@ -36,10 +37,6 @@ function start({ url }: UploadsServer, args: readonly string[] = [path]): ChildP
 async function ended(child: ChildProcessWithoutNullStreams): Promise<[unknown, string, string[]]> {
   const [exit, stdout, stderr] = await Promise.all([exitOf(child), text(child.stdout), text(child.stderr)]);
   return [exit, stdout, stderr.trimEnd().split("\n")];
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate);
 }
 
 /** Which part it is. */

@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const total = await countEntries(args);
   const resultsFile = resume === undefined ? undefined : await openResultsFile(resume, dryRun);
 
-  const run = new Run(concurrency, maxWait);
+  const run = new Run(maxWait);
   const giveUp = new AbortController();
   const tally = Object.assign(new Tally(), { total, success: dryRun ? "would be sent" : "cancelled" });
   const record = (result: string) => {
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
       const onRetry = (error: ClientError, delay: number) => {
         if (verbose) report.note(`${error.message}; trying again in ${(delay / 1_000).toFixed(1)} s`);
       };
-      const callOptions = { maxWait, onRetry, signal: giveUp.signal };
+      const callOptions = { concurrency, maxWait, onRetry, signal: giveUp.signal };
       for await (const { uploadId, upload, error } of cancelInRun(run, client, uploadIds, callOptions)) {
         if (error) report.failed({ text: uploadId }, error);
         else report.cancelled(uploadId, upload);
