@@ -22,15 +22,16 @@ export async function readBody(response: Response, signal: AbortSignal): Promise
   if (!body?.getReader) return response.text();
 
   const reader = body.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const decoder = new TextDecoder();
+  let text = "";
   let size = 0;
   try {
     while (size <= MAX_BODY_SIZE && !signal.aborted) {
-      const { value: chunk } = await reader.read();
-      // Most bodies are a single chunk, which doesn't need a Blob to be put together.
-      if (!chunk) return chunks.length > 1 ? await new Blob(chunks).text() : new TextDecoder().decode(chunks[0]);
-      if (!(chunk instanceof Uint8Array)) throw new UnreadableBody(`a stream of ${typeof chunk}s, not of bytes`);
-      chunks.push(chunk);
+      const { done, value: chunk } = await reader.read();
+      if (done) return text + decoder.decode();
+      // Not instanceof Uint8Array: in a test environment such as jsdom, it can be another global's.
+      if (!ArrayBuffer.isView(chunk)) throw new UnreadableBody(`a stream of ${typeof chunk}s, not of bytes`);
+      text += decoder.decode(chunk, { stream: true });
       size += chunk.byteLength;
     }
     return TOO_LONG; // Nobody reads it if the signal has aborted.

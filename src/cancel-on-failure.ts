@@ -1,14 +1,15 @@
 import { type CancelUploadOptions, cancelUpload, nameOf } from "./cancel-upload.js";
 import { check } from "./check.js";
-import { type Client, checkSegment, resolveOptions } from "./client.js";
-import { textOf } from "./text.js";
+import { type Client, checkKey, checkSegment, resolveOptions } from "./client.js";
+import { CancelFailedError, ClientError } from "./errors.js";
+import { isError, textOf } from "./text.js";
 
 /**
  * Runs `work`, which sends an Upload, and cancels the Upload if `work` fails. Resolves to what `work` resolves to.
  *
  * If `work` throws or rejects, this rejects with the same error once the Upload is cancelled. If the cancel fails too, it
- * rejects with an `AggregateError` whose `errors` are `work`'s and the cancel's. This also happens if the Upload was
- * completed, and only the response was lost.
+ * rejects with a {@link CancelFailedError}, which has both errors. This also happens if the Upload was completed, and only
+ * the response was lost.
  *
  * The client's own `signal` doesn't stop the cancel, because it may be the very signal that stopped `work`. Only
  * `options.signal` does.
@@ -16,7 +17,7 @@ import { textOf } from "./text.js";
  * @param uploadId The Upload's `id`, such as `upload_abc123`.
  * @param work Should settle only when none of its requests is in flight: a Part can't be added to a cancelled Upload.
  * @param options Options for the cancel. They override the client's.
- * @throws TypeError before `work` starts if an argument can't be used.
+ * @throws TypeError before `work` starts if an argument can't be used, or if there is no API key.
  * @example
  * const completed = await cancelOnFailure(client, created.id, async () => {
  *   const part = await openai.uploads.parts.create(created.id, { data });
@@ -29,21 +30,19 @@ export async function cancelOnFailure<Result>(
   work: () => Result | PromiseLike<Result>,
   options: CancelUploadOptions = {},
 ): Promise<Result> {
-  resolveOptions(client, options);
+  const { headers } = resolveOptions(client, options);
   checkSegment("uploadId", uploadId);
   check(typeof work === "function", "work", "a function that sends the Upload");
+  checkKey(client, headers);
   try {
     return await work();
   } catch (failure) {
     const settings = { ...client.settings, signal: undefined };
     const withoutSignal: Client = Object.create(client, { settings: { value: settings } });
     await cancelUpload(withoutSignal, uploadId, options).catch((error: unknown) => {
-      const name = nameOf(uploadId);
-      const reason = (error instanceof Error ? error.message : textOf(error)).replace(
-        `Cancelling ${name} failed: `,
-        "",
-      );
-      throw new AggregateError([failure, error], `Sending ${name} failed, and so did cancelling it: ${reason}`);
+      const reason = error instanceof ClientError ? error.problem : isError(error) ? error.message : textOf(error);
+      const message = `Sending ${nameOf(uploadId)} failed, and so did cancelling it: ${reason}`;
+      throw new CancelFailedError(uploadId, [failure, error], message);
     });
     throw failure;
   }

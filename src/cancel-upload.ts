@@ -1,10 +1,10 @@
 import type { components, operations } from "../generated/openapi.js";
-import type { CallOptions, Client } from "./client.js";
+import { type CallOptions, type Client, checkSegment } from "./client.js";
 import { perform } from "./operation.js";
 import type { Run } from "./run.js";
 import { excerpt } from "./text.js";
 
-/** A large file that is sent in Parts. */
+/** The transfer of a large file, which is sent in Parts. */
 export type Upload = components["schemas"]["Upload"];
 
 /** The File of a completed Upload. */
@@ -13,7 +13,10 @@ export type OpenAIFile = components["schemas"]["OpenAIFile"];
 type Success = operations["cancelUpload"]["responses"][200]["content"]["application/json"];
 
 /** An Upload that was cancelled: its `status` is `"cancelled"`, and no Parts can be added to it. */
-export interface CancelledUpload extends Success {}
+export interface CancelledUpload extends Success {
+  /** The response's `x-request-id`, which OpenAI's support asks for; null if it had none. It isn't enumerable. */
+  readonly _request_id: string | null;
+}
 
 /** Options for one cancel. They override the client's. */
 export interface CancelUploadOptions extends CallOptions {}
@@ -39,12 +42,13 @@ export function cancelUpload(
 }
 
 /** {@link cancelUpload} for a call that is part of a run. */
-export function cancel(
+export async function cancel(
   client: Client,
   uploadId: string,
   options: CancelUploadOptions | undefined,
   run?: Run,
 ): Promise<CancelledUpload> {
+  checkSegment("uploadId", uploadId);
   const params = { path: { upload_id: uploadId } };
   return perform(
     client,

@@ -1,10 +1,10 @@
 import { type CancelledUpload, type CancelUploadOptions, cancel, nameOf } from "./cancel-upload.js";
-import { check } from "./check.js";
-import { type Client, resolveOptions } from "./client.js";
+import { type Checks, check } from "./check.js";
+import { CALL_OPTIONS, type Client, resolveOptions } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
 import { NotSent, Run } from "./run.js";
-import { textOf } from "./text.js";
-import { subscribe } from "./timing.js";
+import { isError, textOf } from "./text.js";
+import { reasonOf, subscribe } from "./timing.js";
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -13,6 +13,11 @@ export interface CancelUploadsOptions extends CancelUploadOptions {
   /** How many cancels can be in flight at once. Default: 8. */
   readonly concurrency?: number | undefined;
 }
+
+const OPTIONS: Checks<CancelUploadsOptions> = {
+  ...CALL_OPTIONS,
+  concurrency: (value, name) => check(Number.isInteger(value) && Number(value) >= 1, name, "a whole number, 1 or more"),
+};
 
 /** How one of many cancels ended: as {@link cancelUpload} would have resolved, or rejected. */
 export type CancelUploadResult =
@@ -25,16 +30,16 @@ export type UploadIds = Items<string> & object;
 /**
  * Cancels many Uploads and yields one result for each as it settles. A failure doesn't affect the others.
  *
- * When the API limits the rate, or is down for all calls, the run closes: the calls wait, and one at a time is sent as a
- * probe until one gets through. With the default `maxRetries`, no ID fails because of that, except that an outage can cost
- * one with `concurrency: 1`. With `maxRetries: 0`, nothing is sent twice.
+ * When the API rate-limits you (429, or a 503) or is down for all calls, the run pauses. It resumes slowly: one request at
+ * a time at first, more with each success. A rate limit doesn't make an ID fail; an outage can cost one with
+ * `concurrency: 1`. With `maxRetries: 0`, nothing is sent twice, so an ID that is rejected fails.
  *
- * The run ends if there is no API key, or if the API rejects it (401), has no quota left, asks for a wait longer than
- * `maxWait`, or has let nothing through for `maxWait`. A 404 never ends a run.
+ * The run ends if there is no API key, if the API rejects it (401), has no quota left, or asks for a wait longer than
+ * `maxWait`, if a proxy refuses to connect, or if nothing has got through for `maxWait`. A 404 never ends a run.
  *
- * An ID is taken from `uploadIds` only if fewer than `concurrency` are in hand: in flight, or settled with a result that
- * hasn't been taken. Each ID that was taken gets a result; one that its source hands over only after the run has ended is
- * not taken. If you leave the loop, IDs that were taken still get one attempt each.
+ * At most `concurrency` IDs are in progress: being cancelled, or waiting for you to take their result. Only then is another
+ * one taken from `uploadIds`. Each ID that was taken gets a result, unless you leave the loop: then the requests in flight
+ * finish, and nothing more is sent.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
  * @throws TypeError if an argument can't be used. After the results of all IDs that were taken: the error that ended the
@@ -49,7 +54,7 @@ export async function* cancelUploads(
   uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { maxWait } = resolveOptions(client, options);
+  const { maxWait } = resolveOptions(client, options, OPTIONS);
   yield* cancelInRun(new Run(maxWait), client, uploadIds, options);
 }
 
@@ -60,9 +65,8 @@ export function cancelInRun(
   uploadIds: UploadIds,
   options: CancelUploadsOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { signals } = resolveOptions(client, options);
+  const { signals } = resolveOptions(client, options, OPTIONS);
   const { concurrency = DEFAULT_CONCURRENCY } = options;
-  check(Number.isInteger(concurrency) && concurrency >= 1, "concurrency", "a whole number, 1 or more");
   const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
   check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
@@ -73,18 +77,20 @@ export function cancelInRun(
       const name = nameOf(uploadId);
       const failed = (message: string, cause: unknown = thrown) => ({ uploadId, error: new Error(message, { cause }) });
       if (thrown instanceof NotSent) return failed(`${name} was not sent: the run stopped first`, run.ended.reason);
-      if (thrown instanceof Error) return { uploadId, error: thrown };
+      if (isError(thrown)) return { uploadId, error: thrown };
       const isAborted = signals.some(({ aborted }) => aborted); // The reason of a signal can be any value.
       return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${textOf(thrown)}`}`);
     } finally {
       run.calls -= 1;
     }
   };
-  for (const { aborted, reason } of signals) if (aborted) run.end(reason);
-  const unsubscribes = run.ended.aborted ? [] : signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
+  for (const signal of signals) if (signal.aborted) run.end(reasonOf(signal));
+  const subscriptions = run.ended.aborted
+    ? []
+    : signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
   const onLeave = () => {
-    for (const unsubscribe of unsubscribes) unsubscribe();
-    run.leave();
+    for (const unsubscribe of subscriptions) unsubscribe();
+    run.end(undefined);
   };
   return concurrently(uploadIds, settle, { limit: concurrency, ended: run.ended, onLeave });
 }

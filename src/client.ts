@@ -4,10 +4,10 @@ import createOpenapiClient, {
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
-import { check } from "./check.js";
+import { type Check, type Checks, check, checkOptions, isFunction } from "./check.js";
 import { hasCredential } from "./redact.js";
-import { checkRetryOptions, RETRY_DEFAULTS, type RetryOptions } from "./retry.js";
-import { textOf } from "./text.js";
+import { RETRY_DEFAULTS, RETRY_OPTIONS, type RetryOptions } from "./retry.js";
+import { isError, textOf } from "./text.js";
 
 /** The contract's first server. The types don't include servers; a test compares the two. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -19,7 +19,10 @@ export interface Client extends OpenapiClient<paths> {
 }
 
 /** The defaults for a client's calls. */
-export interface ClientSettings extends RetryOptions, Pick<ClientOptions, "fetch" | "signal"> {}
+export interface ClientSettings extends OrUndefined<Required<RetryOptions & Pick<ClientOptions, "fetch" | "signal">>> {
+  /** Whether its calls are authorized: `apiKey` can still be a function that fails. */
+  readonly hasKey: boolean;
+}
 
 /** Options for one call. They override the client's. */
 export interface CallOptions extends RetryOptions {
@@ -29,7 +32,7 @@ export interface CallOptions extends RetryOptions {
   readonly headers?: OpenapiClientOptions["headers"] | undefined;
 }
 
-type ApiKey = string | (() => string | Promise<string>);
+type ApiKey = string | (() => string | Promise<string>) | null;
 
 /** The options of openapi-fetch, other than those that this client sets or declares itself. */
 type OpenapiOptions = Omit<
@@ -42,11 +45,14 @@ type OrUndefined<Options> = { readonly [Name in keyof Options]: Options[Name] | 
 /** openapi-fetch's options, those of the OpenAI API, and defaults for the options of a call. */
 export interface ClientOptions extends OrUndefined<OpenapiOptions>, CallOptions {
   /**
-   * The API key, or a function that is called for it before each attempt. Whitespace around it is ignored. Default:
-   * `OPENAI_API_KEY` from the environment.
+   * The API key, or a function that is called for it before each attempt. Whitespace around it is ignored. `null` sends no
+   * key: in a page, your own server adds it. Default: `OPENAI_API_KEY` from the environment.
    */
   readonly apiKey?: ApiKey | undefined;
-  /** Default: `OPENAI_BASE_URL` from the environment, or `https://api.openai.com/v1`. */
+  /**
+   * In a page, it can be relative, such as `/api`. Default: `OPENAI_BASE_URL` from the environment, or
+   * `https://api.openai.com/v1`.
+   */
   readonly baseUrl?: string | URL | undefined;
   /** The `OpenAI-Organization` header. Default: `OPENAI_ORG_ID` from the environment. */
   readonly organization?: string | undefined;
@@ -68,17 +74,20 @@ export interface ClientOptions extends OrUndefined<OpenapiOptions>, CallOptions 
  * const upload = await cancelUpload(client, "upload_abc123");
  */
 export function createClient(options: ClientOptions = {}): Client {
-  checkCallOptions(options);
-  const { apiKey, baseUrl, organization, project, headers, ...others } = options;
-  const { fetch, signal, maxRetries, timeout, maxWait, onRetry, ...rest } = others;
-  const openapiOptions = defined(rest);
-  check(fetch === undefined || typeof fetch === "function", "fetch", "a function");
-  const key = typeof apiKey === "function" ? apiKey : token("apiKey", apiKey, "OPENAI_API_KEY");
-  const ownHeaders = {
-    "OpenAI-Organization": token("organization", organization, "OPENAI_ORG_ID"),
-    "OpenAI-Project": token("project", project, "OPENAI_PROJECT_ID"),
-  };
+  checkOptions(options, CLIENT_OPTIONS);
+  const { apiKey, baseUrl, organization, project, headers } = options;
+  const { fetch, signal, maxRetries, timeout, maxWait, onRetry } = options;
+  const key =
+    typeof apiKey === "function" || apiKey === null ? apiKey : headerValue("apiKey", apiKey, "OPENAI_API_KEY");
+  const allHeaders = mergeHeaders(
+    {
+      "OpenAI-Organization": headerValue("organization", organization, "OPENAI_ORG_ID"),
+      "OpenAI-Project": headerValue("project", project, "OPENAI_PROJECT_ID"),
+    },
+    normalizeHeaders(headers),
+  );
   const url = checkUrl(baseUrl);
+  const openapiOptions: OpenapiOptions = defined(options, CLIENT_OPTIONS);
   // Throws if a Request can't have such an option.
   new Request(url, { ...openapiOptions, ...openapiOptions.requestInitExt });
 
@@ -87,17 +96,20 @@ export function createClient(options: ClientOptions = {}): Client {
     ...(signal && { signal }),
     redirect: "manual", // The key must not travel.
     baseUrl: url,
-    headers: mergeHeaders(ownHeaders, usable(headers)),
+    headers: allHeaders,
     pathSerializer: serializePath,
     Request: openapiOptions.Request ?? currentRequest(),
-    fetch: fetch ?? ((request) => globalThis.fetch(request)),
+    // A type that has only the first argument, which most need; openapi-fetch passes on `requestInitExt` as a second.
+    fetch: fetch ?? ((...args: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...args)),
   });
   client.use({
     onRequest: async ({ request }) => {
-      if (!hasCredential(request.headers)) request.headers.set("authorization", `Bearer ${await resolveKey(key)}`);
+      if (key === null || hasCredential(request.headers)) return;
+      request.headers.set("authorization", `Bearer ${await resolveKey(key)}`);
     },
   });
-  return { ...client, settings: { fetch, signal, maxRetries, timeout, maxWait, onRetry } };
+  const hasKey = key !== undefined || hasCredential(allHeaders);
+  return { ...client, settings: { fetch, signal, maxRetries, timeout, maxWait, onRetry, hasKey } };
 }
 
 /** A call's options over the client's settings over the defaults. */
@@ -107,33 +119,44 @@ export interface ResolvedOptions extends Required<typeof RETRY_DEFAULTS>, Pick<R
   readonly signals: readonly AbortSignal[];
 }
 
-/** @throws TypeError if `createClient()` didn't create the client, or if an option can't be used. */
-export function resolveOptions(client: Client, options: CallOptions): ResolvedOptions {
+/**
+ * @param checks What the options can be.
+ * @throws TypeError if `createClient()` didn't create the client, or if an option can't be used.
+ */
+export function resolveOptions(
+  client: Client,
+  options: CallOptions,
+  checks: Checks<CallOptions> = CALL_OPTIONS,
+): ResolvedOptions {
   check(typeof client?.POST === "function" && client.settings, "client", "created by createClient()");
-  checkCallOptions(options);
+  checkOptions(options, checks);
   const signals = [client.settings.signal, options.signal].filter((signal) => signal !== undefined);
-  const { maxRetries, timeout, maxWait, onRetry } = {
-    ...RETRY_DEFAULTS,
-    ...defined(client.settings),
-    ...defined(options),
-  };
-  return { maxRetries, timeout, maxWait, onRetry, headers: usable(options.headers), signals };
+  const headers = normalizeHeaders(options.headers);
+  return { ...RETRY_DEFAULTS, ...defined(client.settings), ...defined(options), headers, signals };
 }
 
-function checkCallOptions(options: CallOptions): void {
-  check(Object(options) === options, "options", "an object");
-  const { signal } = options;
-  const isSignal = typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
-  check(signal === undefined || isSignal, "signal", "an AbortSignal, such as an AbortController's signal");
-  checkRetryOptions(options);
-}
+const isSignal: Check = (value, name) => {
+  const { aborted, addEventListener }: Partial<AbortSignal> = Object(value);
+  const isSignal = typeof aborted === "boolean" && typeof addEventListener === "function";
+  check(isSignal, name, "an AbortSignal, such as an AbortController's signal");
+};
+/** For options that are checked where they are read, together with the environment's variables. */
+const checkedLater: Check = () => {};
+
+// Each option is declared here once. What isn't goes to openapi-fetch, and from there to the platform's Request.
+export const CALL_OPTIONS: Checks<CallOptions> = { ...RETRY_OPTIONS, signal: isSignal, headers: checkedLater };
+const CLIENT_OPTIONS: Checks<Omit<ClientOptions, keyof OpenapiOptions>> = {
+  ...CALL_OPTIONS,
+  ...{ apiKey: checkedLater, baseUrl: checkedLater, organization: checkedLater, project: checkedLater },
+  fetch: isFunction,
+};
 
 /**
  * Headers that openapi-fetch can use.
  *
  * @throws TypeError that doesn't show them: one can be a key.
  */
-function usable(headers: CallOptions["headers"]): NonNullable<CallOptions["headers"]> {
+function normalizeHeaders(headers: CallOptions["headers"]): NonNullable<CallOptions["headers"]> {
   if (headers === undefined) return {};
   try {
     // They can be the Headers of another library; openapi-fetch only recognizes the platform's.
@@ -152,20 +175,29 @@ export function isKeyError(error: unknown): boolean {
   return keyErrors.has(Object(error));
 }
 
-async function resolveKey(key: ApiKey | undefined): Promise<string> {
+async function resolveKey(key: Exclude<ApiKey, null> | undefined): Promise<string> {
   try {
-    const resolved = typeof key === "function" ? token("apiKey", await key()) : key;
-    if (resolved === undefined) throw new TypeError("There is no API key: pass apiKey, or set OPENAI_API_KEY");
+    const resolved = typeof key === "function" ? headerValue("apiKey", await key()) : key;
+    if (resolved === undefined) throw noKey();
     return resolved;
   } catch (thrown) {
-    const error = thrown instanceof Error ? thrown : new Error(`apiKey() failed: ${textOf(thrown)}`, { cause: thrown });
+    const error = isError(thrown) ? thrown : new Error(`apiKey() failed: ${textOf(thrown)}`, { cause: thrown });
     keyErrors.add(error);
     throw error;
   }
 }
 
+/** @throws TypeError if nothing would authorize a call with these headers. */
+export function checkKey({ settings }: Client, headers: ResolvedOptions["headers"]): void {
+  if (!settings.hasKey && !hasCredential(mergeHeaders(headers))) throw noKey();
+}
+
+function noKey(): TypeError {
+  return new TypeError("There is no API key: pass apiKey, or set OPENAI_API_KEY");
+}
+
 /** What a header can carry: an option, or by default the value of a variable. A key file ends in a newline. */
-function token(name: string, option: unknown, variable?: string): string | undefined {
+function headerValue(name: string, option: unknown, variable?: string): string | undefined {
   const [source, value] = option === undefined && variable ? [variable, fromEnvironment(variable)] : [name, option];
   if (value === undefined) return undefined;
   const trimmed = typeof value === "string" ? value.trim() : "";
@@ -179,7 +211,7 @@ function checkUrl(option: string | URL | undefined): string {
   const text = String(option ?? fromEnvironment(variable) ?? DEFAULT_BASE_URL).trim();
   let url: URL | undefined;
   try {
-    url = new URL(text);
+    url = new URL(text, globalThis.location?.href); // In a page, it can be relative.
   } catch {} // It is reported below.
   check(url && /^https?:$/.test(url.protocol), name, `an http(s) URL, such as ${DEFAULT_BASE_URL}`);
   check(!/[?#]/.test(text) && url.username + url.password === "", name, "a URL without a user, query or fragment");
@@ -195,10 +227,17 @@ function serializePath(pathname: string, pathParams: Record<string, unknown>): s
   });
 }
 
-/** @throws TypeError unless the value can be a segment of a path. */
+/** @throws TypeError, which doesn't show the value, unless it can be a segment of a path and looks like an ID. */
 export function checkSegment(name: string, value: unknown): asserts value is string {
-  const isSegment = typeof value === "string" && /^(?!\.{0,2}$)\P{Surrogate}*$/u.test(value);
-  check(isSegment, name, 'a well-formed string other than "", "." and ".."');
+  const isSegment = typeof value === "string" && /^(?!\.{0,2}$)[^\s\p{Cc}\p{Cs}]*$/u.test(value);
+  const expected = 'a string without whitespace and control characters, other than "", "." and ".."';
+  check(isSegment, name, typeof value === "string" ? expected : `${expected}, but is ${kindOf(value)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value == null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object; pass its id" : `a ${typeof value}`;
 }
 
 /** The platform's Request, looked up for each call: a polyfill or a test can replace it after the client was created. */
@@ -219,12 +258,15 @@ function fromEnvironment(name: string): string | undefined {
   }
 }
 
-/** openapi-fetch's options can be missing, but not undefined. */
-function defined<Options extends object>(options: Options): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
+/** The options that are defined, `except` for some. openapi-fetch's options can be missing, but not undefined. */
+function defined<Options extends object>(
+  options: Options,
+  except: object = {},
+): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
   const result: { [Name in keyof Options]?: NonNullable<Options[Name]> } = {};
   for (const name in options) {
     const value = options[name];
-    if (value != null) result[name] = value;
+    if (value != null && !(name in except)) result[name] = value;
   }
   return result;
 }

@@ -28,8 +28,7 @@ export async function* concurrently<Item, Result>(
   const settled: Result[] = [];
   let working = 0;
   let taking: Promise<void> | undefined;
-  let isClosed = false; // The source is exhausted, has failed, or was told to close.
-  let isOver = false;
+  let isClosed = false; // The source has ended, has failed, or was told to close.
   let failure: { readonly error: unknown } | undefined;
   let wake = () => {};
 
@@ -54,7 +53,6 @@ export async function* concurrently<Item, Result>(
   };
   const start = async (value: Item | PromiseLike<Item>) => {
     const item = await value;
-    if (isOver) return; // The loop was left, and the source took too long.
     working += 1;
     void work(item).then((result) => {
       working -= 1;
@@ -69,12 +67,10 @@ export async function* concurrently<Item, Result>(
   };
   /** Doesn't wait for long: a source that is waiting for its next item may never close. */
   const tryToClose = () => Promise.race([close().then(() => taking), new Promise((resolve) => setTimeout(resolve))]);
-  /** Finishes the items in hand, and those that the source still hands over. */
+  /** Finishes the items in progress, and those that the source still hands over. */
   const finish = async () => {
-    while (working > 0) await change();
     await (taking ? tryToClose() : close());
     while (working > 0) await change();
-    isOver = true;
     if (failure) throw failure.error;
   };
 

@@ -2,6 +2,9 @@ import type { components } from "../generated/openapi.js";
 import { credentialsOf, hiding, printable, redact } from "./redact.js";
 import { asText, excerpt, oneLine } from "./text.js";
 
+/** What undici 7 and 8 say if `fetch` and a dispatcher are of different versions. Nothing was sent then. */
+const OTHER_UNDICI = /^invalid on\w+ method$/;
+
 /** The body of an error response. */
 export type ErrorResponse = components["schemas"]["ErrorResponse"];
 
@@ -13,16 +16,16 @@ export interface Call {
   /** How its errors begin: `Cancelling upload_abc123`. */
   readonly name: string;
   /** The headers of each request that was sent. */
-  readonly sent: Headers[];
-  /** How many of those requests got no response. */
-  unanswered: number;
+  readonly requests: Headers[];
+  /** On how many of those requests the API may have acted without saying so. */
+  unconfirmed: number;
   /** The longest wait that it agrees to, in ms. */
   readonly maxWait: number;
 }
 
 /** The credentials of a call's requests: a server may repeat them, but an error must not show them. */
-function secretsOf({ sent }: Call): string[] {
-  return [...new Set(sent.flatMap(credentialsOf))];
+function secretsOf({ requests }: Call): string[] {
+  return [...new Set(requests.flatMap(credentialsOf))];
 }
 
 /**
@@ -32,13 +35,17 @@ function secretsOf({ sent }: Call): string[] {
 export abstract class ClientError extends Error {
   /** How many requests were sent. */
   readonly attempts: number;
+  /** What happened, without the name of the call and the details in parentheses: `404 No such Upload`. */
+  declare readonly problem: string;
 
   constructor(call: Call, problem: string, notes: readonly string[] = [], options: { readonly cause?: unknown } = {}) {
-    const attempts = call.sent.length;
+    const attempts = call.requests.length;
     const hide = hiding(secretsOf(call));
-    const details = [...notes, `attempts: ${attempts}`].join(", ");
-    super(oneLine(hide(`${call.name} failed: ${excerpt(hide(problem))} (${details})`)), options);
+    const show = (text: string) => oneLine(excerpt(hide(text)));
+    const details = [...notes.map(show), `attempts: ${attempts}`].join(", ");
+    super(`${oneLine(hide(call.name))} failed: ${show(problem)} (${details})`, options);
     this.attempts = attempts;
+    addHidden<ClientError>(this, { problem: show(problem) });
   }
 }
 
@@ -47,14 +54,25 @@ export class ConnectionError extends ClientError {
   /** A copy of what `fetch` threw: its name, message, code and cause, without the API key. */
   declare readonly cause?: unknown;
 
-  constructor(call: Call, thrown: unknown, problem?: string) {
+  /** @param response The response whose body couldn't be read, if there was one. */
+  constructor(call: Call, thrown: unknown, response?: Response, problem?: string) {
     const cause = printable(secretsOf(call), thrown);
-    super(call, problem ?? `no response, ${reasonFor(cause)}`, [], cause == null ? {} : { cause });
+    const what = response ? `${response.status} with a body that can't be read` : "no response";
+    super(
+      call,
+      problem ?? `${what}, ${reasonIn(cause) || "connection lost"}`,
+      requestNote(response),
+      cause == null ? {} : { cause },
+    );
   }
 }
 
 /** There was no response within the `timeout`. The API may or may not have acted on the request. */
-export class TimeoutError extends ConnectionError {}
+export class TimeoutError extends ConnectionError {
+  constructor(call: Call, problem: string) {
+    super(call, undefined, undefined, problem);
+  }
+}
 
 /** There was a response, but not the expected one. */
 abstract class ResponseError extends ClientError {
@@ -62,40 +80,28 @@ abstract class ResponseError extends ClientError {
   readonly status: number;
   /** The response's `x-request-id`, which OpenAI's support asks for; null if it had none. */
   readonly requestId: string | null;
-  readonly #headers: Headers;
-  readonly #body: unknown;
+  /** The headers of the response. */
+  declare readonly headers: Headers;
+  /** The body of the response: parsed if it was JSON, otherwise its text. */
+  declare readonly body: unknown;
 
   /** @param problem What follows the status in the message. */
   constructor(call: Call, response: Response, problem: string, body: unknown, notes: readonly string[] = []) {
-    const headers = new Headers(redact(secretsOf(call), [...new Headers(response.headers)]));
-    const requestId = headers.get("x-request-id");
-    const origin = requestId ? [`request: ${excerpt(requestId)}`] : [];
-    const unanswered = call.unanswered > 0 ? [`unanswered: ${call.unanswered}`] : [];
-    super(call, response.status + problem, [...notes, ...origin, ...unanswered]);
+    const unconfirmed = call.unconfirmed > 0 ? [`unconfirmed: ${call.unconfirmed}`] : [];
+    super(call, response.status + problem, [...notes, ...requestNote(response), ...unconfirmed]);
+    const secrets = secretsOf(call);
+    const headers = new Headers(redact(secrets, [...new Headers(response.headers)]));
     this.status = response.status;
-    this.requestId = requestId;
-    this.#headers = headers;
-    this.#body = redact(secretsOf(call), body);
-  }
-
-  // Getters, so that logging the error doesn't log the whole response.
-
-  /** The headers of the response. */
-  get headers(): Headers {
-    return this.#headers;
-  }
-
-  /** The body of the response: parsed if it was JSON, otherwise its text. */
-  get body(): unknown {
-    return this.#body;
+    this.requestId = headers.get("x-request-id");
+    addHidden<ResponseError>(this, { headers, body: redact(secrets, body) });
   }
 }
 
 /**
  * The API returned an error.
  *
- * If the message says that earlier requests went `unanswered`, the API may have acted on one of them. "Already cancelled"
- * can then mean that an earlier attempt of this call succeeded.
+ * If the message says that earlier requests are `unconfirmed`, the API may have acted on one of them: there was no response,
+ * or a 5xx other than 503. "Already cancelled" can then mean that an earlier attempt of this call succeeded.
  */
 export class ApiError extends ResponseError {
   /** Machine-readable error code, such as `invalid_api_key`; null if the API sent none. */
@@ -125,11 +131,34 @@ export class ApiError extends ResponseError {
  */
 export class InvalidResponseError extends ResponseError {}
 
+/** What `cancelOnFailure()` rejects with if the work failed, and so did the cancel. The Upload may still be open. */
+export class CancelFailedError extends AggregateError {
+  /** Why the work failed, and why the cancel did. */
+  declare readonly errors: [failure: unknown, cancelFailure: unknown];
+  readonly uploadId: string;
+  override readonly name = "CancelFailedError"; // not on the prototype: bundlers would keep a class that isn't used
+
+  constructor(uploadId: string, errors: [failure: unknown, cancelFailure: unknown], message: string) {
+    super(errors, message);
+    this.uploadId = uploadId;
+  }
+}
+
 // Not in the classes: bundlers rename a class that refers to itself.
 ConnectionError.prototype.name = "ConnectionError";
 TimeoutError.prototype.name = "TimeoutError";
 ApiError.prototype.name = "ApiError";
 InvalidResponseError.prototype.name = "InvalidResponseError";
+
+function requestNote(response: Response | undefined): string[] {
+  const requestId = new Headers(response?.headers).get("x-request-id");
+  return requestId ? [`request: ${requestId}`] : [];
+}
+
+/** Adds properties that aren't enumerable, so that logging the object doesn't log them. */
+export function addHidden<Target extends object>(target: Target, properties: Partial<Target>): void {
+  for (const [name, value] of Object.entries(properties)) Object.defineProperty(target, name, { value });
+}
 
 type ErrorFields = Record<keyof ErrorResponse["error"], string | null>;
 
@@ -141,26 +170,44 @@ function errorIn(body: unknown): ErrorFields {
 }
 
 /**
- * How long a server asks to wait, in ms; null if it doesn't say, or says something unusable.
+ * How long a server asks to wait, in ms; null if it doesn't say, or says something unusable. Zero says nothing about when.
  *
  * It can say so in `retry-after-ms`, as OpenAI does, or in `Retry-After` (RFC 9110, section 10.2.3), in seconds or as an
- * HTTP date.
+ * HTTP date. A date is compared with the response's own, because the clock of this machine can be wrong.
  */
 function retryAfter(headers: Headers): number | null {
-  const after = headers.get("retry-after")?.trim() ?? "";
-  const date = Date.parse(after.endsWith("GMT") ? after : "");
-  const waits = [decimal(headers.get("retry-after-ms")), decimal(after) * 1000, date - Date.now()];
-  return waits.find((ms) => ms >= 0) ?? null;
+  const after = first(headers.get("retry-after"));
+  const date = Date.parse(ASCTIME.test(after) ? `${after} GMT` : after.endsWith("GMT") ? after : "");
+  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  const waits = [decimal(first(headers.get("retry-after-ms"))), decimal(after) * 1000, date - now];
+  return waits.find((ms) => ms > 0) ?? null;
+}
+
+/** An HTTP date in the format of C's asctime(), which has no zone. It is in GMT, like the others. */
+const ASCTIME = /^\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}$/;
+
+/** The first of a header's values: a proxy can add one to the server's. A date has a comma of its own. */
+function first(values: string | null): string {
+  return /^([a-z]+, )?[^,]*/i.exec(values ?? "")?.[0].trim() ?? "";
 }
 
 /** NaN unless it is a plain decimal number. */
-function decimal(text: string | null): number {
-  return Number(/^\s*(\d{1,15}(\.\d+)?)\s*$/.exec(text ?? "")?.[1]);
+function decimal(text: string): number {
+  return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** Why a request failed: fetch's own error only says "fetch failed", and its cause says why. */
-function reasonFor(thrown: unknown): string {
-  const cause: unknown = Object(thrown).cause ?? thrown;
-  const { message, code }: Record<string, unknown> = Object(cause);
-  return String(message || code || (typeof cause === "string" && cause) || "connection lost");
+type Cause = Readonly<Record<string, unknown>>;
+
+/** A failure's cause, its cause, and so on, from the outermost to the innermost. */
+export function causesOf({ cause }: { readonly cause?: unknown }): Cause[] {
+  const known: Cause = Object(cause);
+  return cause == null ? [] : [known, ...causesOf(known)];
+}
+
+/** Why a request failed, if something says so. The innermost cause does: fetch's own error just says "fetch failed". */
+function reasonIn(cause: unknown): string {
+  const { message, code, cause: inner }: Cause = Object(cause);
+  const ownReason = Object(cause) === cause ? message || code : cause;
+  const reason = (inner == null ? "" : reasonIn(inner)) || String(ownReason ?? "");
+  return OTHER_UNDICI.test(reason) ? `${reason}: pass the dispatcher's own fetch and Request, too` : reason;
 }

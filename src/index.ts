@@ -17,6 +17,7 @@ export {
 export { type CallOptions, type Client, type ClientOptions, type ClientSettings, createClient } from "./client.js";
 export {
   ApiError,
+  CancelFailedError,
   ClientError,
   ConnectionError,
   type ErrorCode,

@@ -1,10 +1,18 @@
 import { readBody, TOO_LONG, UnreadableBody } from "./body.js";
 import { type CallOptions, type Client, type ResolvedOptions, resolveOptions } from "./client.js";
-import { ApiError, type Call, ClientError, ConnectionError, InvalidResponseError, TimeoutError } from "./errors.js";
-import { delayAfter } from "./retry.js";
-import type { Run, Turn } from "./run.js";
+import {
+  ApiError,
+  addHidden,
+  type Call,
+  ClientError,
+  ConnectionError,
+  InvalidResponseError,
+  TimeoutError,
+} from "./errors.js";
+import { isUnconfirmed, ownSchedule } from "./retry.js";
+import type { Run } from "./run.js";
 import { asText, parse } from "./text.js";
-import { bounded, sleep } from "./timing.js";
+import { bounded } from "./timing.js";
 
 /** One call of the API: what it sends, and what counts as success. */
 export interface Operation<Result> {
@@ -27,7 +35,7 @@ interface CallInit {
 }
 
 /**
- * Carries out one operation: attempts it until a response is accepted, or until retrying can't help.
+ * Carries out one operation: attempts it until a response is accepted, or until its schedule has no other attempt.
  *
  * @param run The run that the call is part of, if it is.
  * @throws ApiError if the API returned an error, ConnectionError if there was no response, InvalidResponseError if the
@@ -41,36 +49,33 @@ export async function perform<Result>(
   run?: Run,
 ): Promise<Result> {
   const { maxRetries, timeout, maxWait, onRetry, headers, signals } = resolveOptions(client, options);
-  const call: Call = { name: operation.name, sent: [], unanswered: 0, maxWait };
-  const turn: Turn = { rejections: 0 };
+  const limits = { maxRetries, maxWait };
+  const schedule = run ? run.schedule(limits) : ownSchedule(limits);
+  const call: Call = { name: operation.name, requests: [], unconfirmed: 0, maxWait };
 
   try {
-    let retries = 0;
     for (;;) {
-      await run?.enter(turn, signals);
-      const sentBefore = call.sent.length;
-      const timeIsUp = () => {
-        const problem = call.sent.length > sentBefore ? "no response" : "apiKey() or middleware didn't finish";
-        return new TimeoutError(call, undefined, `${problem} within ${timeout} ms`);
+      await schedule.ready(signals);
+      const requestsBefore = call.requests.length;
+      const wasSent = () => call.requests.length > requestsBefore;
+      const timeoutError = () => {
+        const problem = wasSent() ? "no response" : "apiKey() or middleware didn't finish";
+        return new TimeoutError(call, `${problem} within ${timeout} ms`);
       };
       try {
         const send = (signal: AbortSignal) => attempt(client, operation, call, headers, signal);
-        const result = await bounded(signals, send, { ms: timeout, timeIsUp });
-        run?.answered(turn);
+        const result = await bounded(signals, send, timeout, timeoutError);
+        schedule.succeeded();
         return result;
       } catch (error) {
         if (!(error instanceof ClientError)) {
-          run?.interrupted(turn, error);
+          schedule.interrupted(error);
           throw error; // a bad argument, middleware's own error, or the reason of an abort
         }
-        if (error instanceof ConnectionError && call.sent.length > sentBefore) call.unanswered += 1;
-        const runDelay = run?.failed(turn, error);
-        const delay = runDelay ?? (retries < maxRetries ? delayAfter(error, retries, maxWait) : undefined);
-        if (delay === undefined || maxRetries === 0 || run?.ended.aborted) throw error;
-        onRetry?.(error, delay);
-        if (runDelay !== undefined) continue; // The run waits.
-        retries += 1;
-        await sleep(delay, signals, run?.ended);
+        if (wasSent() && isUnconfirmed(error)) call.unconfirmed += 1;
+        const delay = schedule.failed(error);
+        if (delay === undefined) throw error;
+        if (onRetry) await bounded(signals, async () => onRetry(error, delay));
       }
     }
   } catch (error) {
@@ -103,7 +108,11 @@ async function attempt<Result>(
   const text = await readText(call, response, signal);
   if (text === TOO_LONG) throw new InvalidResponseError(call, response, ` with ${text}`, text);
   const body = parse(text);
-  if (response.ok && accepts(body)) return body;
+  if (response.ok && accepts(body)) {
+    const result: { readonly _request_id?: string | null } = Object(body);
+    addHidden(result, { _request_id: response.headers.get("x-request-id") });
+    return body;
+  }
   throw new InvalidResponseError(call, response, `, but not a ${expected}: ${asText(body)}`, body);
 }
 
@@ -116,10 +125,10 @@ async function exchange(
 ): Promise<Response> {
   // Middleware outlived the attempt; nobody sees this.
   if (signal.aborted) throw new Error("Too late to send the request");
-  call.sent.push(request.headers);
+  call.requests.push(request.headers);
   let response: Response;
   try {
-    response = Object(await send()); // A custom fetch can resolve to anything.
+    response = Object(await send()); // A custom fetch can resolve to anything, and to the Response of another realm.
   } catch (thrown) {
     throw new ConnectionError(call, thrown);
   }
@@ -132,14 +141,15 @@ async function exchange(
     throw new InvalidResponseError(call, response, problem, "");
   }
   if (!(status >= 200 && status <= 599)) throw new InvalidResponseError(call, response, " is not an HTTP status", "");
-  return ok && response instanceof Response ? response : withText(response, await readText(call, response, signal));
+  const isStandard = typeof headers?.get === "function" && typeof response.body?.getReader === "function";
+  return ok && isStandard ? response : withText(response, await readText(call, response, signal));
 }
 
 async function readText(call: Call, response: Response, signal: AbortSignal): Promise<string> {
   try {
     return await readBody(response, signal);
   } catch (thrown) {
-    if (!(thrown instanceof UnreadableBody)) throw new ConnectionError(call, thrown);
+    if (!(thrown instanceof UnreadableBody)) throw new ConnectionError(call, thrown, response);
     throw new InvalidResponseError(call, response, ` with ${thrown.message}`, "");
   }
 }

@@ -1,20 +1,27 @@
-import { check } from "./check.js";
-import { ApiError, type ClientError, ConnectionError } from "./errors.js";
+import { type Check, type Checks, check, isFunction } from "./check.js";
+import { ApiError, type ClientError, ConnectionError, causesOf, InvalidResponseError } from "./errors.js";
+import { sleep } from "./timing.js";
 
 /** Times in ms. */
-export const RETRY_DEFAULTS = { maxRetries: 2, timeout: 30_000, maxWait: 60_000 };
+export const RETRY_DEFAULTS = { maxRetries: 2, timeout: 30_000, maxWait: 120_000 };
 
-/** The delay before the first retry, in ms. It doubles with each retry, … */
+/** The delay before the first retry of a call, in ms. */
 const FIRST_DELAY = 500;
-/** … up to this many ms, … */
+/** The longest delay that a client chooses itself, in ms. */
 const MAX_DELAY = 8_000;
-/** … minus up to this share at random, so that clients that failed together don't come back together. */
+/** The share of a delay that is left out at random, so that clients that failed together don't come back together. */
 const JITTER = 0.25;
 
-/** The statuses below 500 that may pass: request timeout, conflict, too many requests. */
+/** The statuses below 500 that can be temporary: request timeout, conflict, too many requests. */
 const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
-/** The codes of TLS errors that the next attempt would run into as well: an untrusted certificate, or no TLS at all. */
-const HOPELESS_TLS = /CERT|LEAF_SIGNATURE|^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/;
+/** The statuses by which an API or a gateway asks for fewer requests: too many requests, unavailable (overloaded). */
+const OVERLOAD_STATUSES: readonly number[] = [429, 503];
+/** The statuses below 500 that indicate an API-wide problem: no permission, request timeout, too many requests. */
+const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
+/** The codes of errors that the next attempt would run into as well: an untrusted certificate, no TLS, a bad argument. */
+const HOPELESS_CODES = /CERT|LEAF_SIGNATURE|^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$|ERR_INVALID_ARG/;
+/** What undici, and so Node, says if a proxy refuses to connect: it wants a password, or forbids the address. */
+const REFUSED_BY_PROXY = /^Proxy response \((407|403)\)/;
 
 /** The largest number that an option can be: the longest time that a timer can keep, in ms. */
 const MAX_OPTION = 2 ** 31 - 1;
@@ -30,56 +37,114 @@ export interface RetryOptions {
   readonly timeout?: number | undefined;
   /**
    * The longest wait that the API can ask for, in ms; if it asks for more, the call rejects instead. In a run of
-   * `cancelUploads()` also how long to keep trying while nothing gets through. Default: 60,000.
+   * `cancelUploads()` also how long to keep trying while nothing gets through. Default: 120,000.
    */
   readonly maxWait?: number | undefined;
-  /** Called for each failed attempt that will be retried, with its error and the delay before the next one, in ms. */
-  readonly onRetry?: ((error: ClientError, delay: number) => void) | undefined;
+  /**
+   * Called for each failed attempt that will be retried, with its error and the delay before the next one, in ms. The
+   * retry waits for it, and the call rejects with what it throws.
+   */
+  readonly onRetry?: ((error: ClientError, delay: number) => void | PromiseLike<void>) | undefined;
 }
 
-/** @throws TypeError that names the option. */
-export function checkRetryOptions({ maxRetries = 0, timeout = 0, maxWait = 0, onRetry }: RetryOptions): void {
-  for (const [name, value] of Object.entries({ maxRetries, timeout, maxWait })) {
-    const isCount = Number.isInteger(value) && value >= 0 && value <= MAX_OPTION;
-    check(isCount, name, `a whole number from 0 to ${MAX_OPTION}`);
-  }
-  check(onRetry === undefined || typeof onRetry === "function", "onRetry", "a function");
+function wholeNumber(unit = "", note = ""): Check {
+  return (value, name) => {
+    const isCount = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_OPTION;
+    check(isCount, name, `a whole number${unit} from 0 to ${MAX_OPTION}${note}`);
+  };
 }
 
-/**
- * The delay before the next attempt, in ms; undefined if a retry can't help.
- *
- * @param retries How many retries there have been.
- */
-export function delayAfter(error: ClientError, retries: number, maxWait: number): number | undefined {
-  const asked = waitOf(error);
-  return isRetryable(error) && (asked ?? 0) <= maxWait ? (asked ?? backoff(retries)) : undefined;
+export const RETRY_OPTIONS: Checks<RetryOptions> = {
+  maxRetries: wholeNumber(),
+  timeout: wholeNumber(" of milliseconds", "; 0 means no limit"),
+  maxWait: wholeNumber(" of milliseconds"),
+  onRetry: isFunction,
+};
+
+/** Decides when a call makes its attempts. It's told how each of them ended. */
+export interface Schedule {
+  /** Resolves when the next attempt can be made. Rejects if there will be none, or if one of the signals aborts. */
+  ready(signals: readonly AbortSignal[]): Promise<void>;
+  succeeded(): void;
+  /** @returns How long until the next attempt, in ms; undefined if the error is the call's result. */
+  failed(error: ClientError): number | undefined;
+  /** The attempt was aborted, or couldn't be made: nothing was learned about the API. */
+  interrupted(error: unknown): void;
 }
 
+/** The limits that a schedule keeps. */
+export type Limits = Readonly<Pick<typeof RETRY_DEFAULTS, "maxRetries" | "maxWait">>;
+
+/** The schedule of a call on its own. */
+export function ownSchedule({ maxRetries, maxWait }: Limits): Schedule {
+  let retries = 0;
+  let delay: number | undefined;
+  return {
+    ready: async (signals) => {
+      if (delay !== undefined) await sleep(delay, signals);
+      delay = undefined;
+    },
+    failed: (error) => {
+      const asked = waitFor(error);
+      if (retries >= maxRetries || !isRetryable(error) || (asked ?? 0) > maxWait) return undefined;
+      delay = asked ?? backoff(FIRST_DELAY, retries);
+      retries += 1;
+      return delay;
+    },
+    succeeded: () => {},
+    interrupted: () => {},
+  };
+}
+
+/** In ms: twice as long each time, up to 8 s, minus a random share. */
+export function backoff(first: number, failures: number): number {
+  return Math.min(first * 2 ** failures, MAX_DELAY) * (1 - JITTER * Math.random());
+}
+
+/** How long the API asks to wait, in ms; undefined if it doesn't say. */
+export function waitFor(error: ClientError): number | undefined {
+  return error instanceof ApiError ? (error.retryAfter ?? undefined) : undefined;
+}
+
+/** Whether another attempt can help. */
 export function isRetryable(error: ClientError): boolean {
-  if (error instanceof ConnectionError) return !isHopeless(error.cause);
+  if (error instanceof ConnectionError) {
+    return !isRefusedByProxy(error) && !causesOf(error).some(({ code }) => HOPELESS_CODES.test(String(code)));
+  }
   if (!(error instanceof ApiError)) return false;
-  const shouldRetry = error.headers.get("x-should-retry")?.trim();
+  const shouldRetry = error.headers.get("x-should-retry");
   if (shouldRetry === "true" || shouldRetry === "false") return shouldRetry === "true";
   return !isQuotaExhausted(error) && (error.status >= 500 || RETRYABLE_STATUSES.includes(error.status));
 }
 
+/** Whether the API asks for fewer requests. */
+export function isOverload(error: ClientError): boolean {
+  return error instanceof ApiError && OVERLOAD_STATUSES.includes(error.status);
+}
+
+/** Whether the error has nothing to do with what the call asked for. */
+export function isApiWide(error: ClientError): boolean {
+  if (error instanceof ApiError) return error.status >= 500 || API_WIDE_STATUSES.includes(error.status);
+  // A success without an ID comes from a proxy, a captive portal or a maintenance page.
+  return !(error instanceof InvalidResponseError && typeof Object(error.body).id === "string");
+}
+
+/** Whether every other call would fail as well, however long it waits. */
+export function isHopeless(error: ClientError, maxWait: number): boolean {
+  if (!(error instanceof ApiError)) return isRefusedByProxy(error);
+  return error.status === 401 || isQuotaExhausted(error) || (isApiWide(error) && (waitFor(error) ?? 0) > maxWait);
+}
+
+/** Whether the API may have acted on the request all the same: a 503 says that it didn't, any other 5xx says nothing. */
+export function isUnconfirmed(error: ClientError): boolean {
+  return error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500 && error.status !== 503);
+}
+
 /** Waiting doesn't bring back a quota: it takes a payment, or a higher limit. */
-export function isQuotaExhausted({ code, type }: ApiError): boolean {
+function isQuotaExhausted({ code, type }: ApiError): boolean {
   return code === "insufficient_quota" || type === "insufficient_quota";
 }
 
-/** How long the API asks to wait, in ms; undefined if it doesn't say. */
-export function waitOf(error: ClientError): number | undefined {
-  return error instanceof ApiError ? (error.retryAfter ?? undefined) : undefined;
-}
-
-/** In ms: 0.5 s, 1 s, 2 s … up to 8 s, each minus a random share. */
-export function backoff(retries: number): number {
-  return Math.min(FIRST_DELAY * 2 ** retries, MAX_DELAY) * (1 - JITTER * Math.random());
-}
-
-function isHopeless(cause: unknown): boolean {
-  const { code, cause: inner }: Record<string, unknown> = Object(cause);
-  return HOPELESS_TLS.test(String(code)) || (inner !== undefined && isHopeless(inner));
+function isRefusedByProxy(error: ClientError): boolean {
+  return causesOf(error).some(({ message }) => REFUSED_BY_PROXY.test(String(message)));
 }

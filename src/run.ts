@@ -1,52 +1,66 @@
 import { isKeyError } from "./client.js";
-import { ApiError, type ClientError, ConnectionError, InvalidResponseError } from "./errors.js";
-import { backoff, isQuotaExhausted, isRetryable, waitOf } from "./retry.js";
-import { bounded } from "./timing.js";
+import { type ClientError, ConnectionError } from "./errors.js";
+import {
+  backoff,
+  isApiWide,
+  isHopeless,
+  isOverload,
+  isRetryable,
+  type Limits,
+  ownSchedule,
+  type Schedule,
+  waitFor,
+} from "./retry.js";
+import { bounded, throwIfAborted } from "./timing.js";
 
-/** A run closes after this many API-wide failures in a row, or as many as there are calls if that is more. */
-const FAILURES_TO_CLOSE = 5;
-/** A call that was the only one to be rejected this often no longer closes the run: its rate limit is its own. */
-const MAX_REJECTIONS = 3;
-/** The shortest wait after a failed probe, in ms, whatever the API asks for. */
+/** A run pauses after this many API-wide failures in a row, or as many as there are calls if that is more. */
+const FAILURES_TO_PAUSE = 5;
+/** The first delay of a run, and its shortest after a failure to resume, in ms: with 0.5 s, much of a limit goes unused. */
 const MIN_DELAY = 100;
-/** The statuses below 500 that indicate an API-wide problem: no permission, timeout, too many requests. */
-const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
-
-/** One call's part in a run. */
-export interface Turn {
-  /** Why its last attempt failed. */
-  error?: ClientError;
-  /** How many calls had got through before its first attempt. */
-  answersBefore?: number;
-  /** How often it was the only call that was rejected before another one opened the run. */
-  rejections: number;
-}
+/** Each success after a pause multiplies the number of attempts that can be in flight by this. */
+const GROWTH = 1.5;
+/** A call that was rejected this often while others got through is rejected for a reason of its own. */
+const MAX_REJECTIONS = 50;
 
 /** Why a call that had no attempt failed: the run ended first. */
 export class NotSent extends Error {}
 
 /** What a run is doing. Times are those of `performance.now()`, in ms. */
 export interface RunState {
-  /** How many attempts are in flight. */
   readonly inFlight: number;
-  /** Since when the run has been waiting for a response. */
+  /** Since when it has been waiting for a response. */
   readonly waitingSince: number;
-  /** Undefined while the run is open. */
-  readonly closed: Closed | undefined;
+  /** Defined from the start of a pause until something gets through. */
+  readonly paused: Pick<Pause, "since" | "error" | "resumesAt" | "endsAt"> | undefined;
 }
 
-interface Closed {
-  readonly error: ClientError;
+interface Pause {
   readonly since: number;
-  /** When the next probe goes out. */
-  readonly nextTryAt: number;
-  /** When the run gives up. */
+  /** The last failure: of the attempt that was to end the pause, or else the one that began it. */
+  readonly error: ClientError;
+  readonly failedAt: number;
+  readonly failures: number;
+  readonly resumesAt: number;
+  /** When the run ends if nothing gets through. */
   readonly endsAt: number;
+  /** Whether it is that time. First, the calls that others overtook fail; if another one fails then, the run ends. */
+  readonly isOverdue: boolean;
+}
+
+/** What a run knows of a call. */
+interface RunCall {
+  /** Why its last attempt failed. */
+  error?: ClientError;
+  sentAt: number;
+  /** How many calls had got through when it was first sent, or last rejected. */
+  successesBefore: number;
+  /** How often it was rejected while others got through. */
+  rejections: number;
 }
 
 /**
- * What the calls of a run share. When the API limits the rate or is down, the run closes, and all calls wait. While it is
- * closed, one call at a time goes out as a probe. When a probe gets through, the run opens.
+ * What the calls of a run share. When the API asks for fewer requests or is down, the run pauses: all calls wait. It
+ * resumes slowly, with one attempt in flight at first and more with each success.
  */
 export class Run {
   /** How many calls are under way: in flight, or waiting. */
@@ -55,177 +69,142 @@ export class Run {
   readonly #controller = new AbortController();
   /** Aborts when the run ends. */
   readonly ended: AbortSignal = this.#controller.signal;
-  readonly #waiting = new Map<Turn, () => void>();
-  /** The calls that were rejected since the run closed. */
-  readonly #rejected = new Set<Turn>();
-  #closed: Closed | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #probe: Turn | undefined;
-  #failedProbes = 0;
-  #failuresInARow = 0;
-  #answers = 0;
+  readonly #waiting: (() => void)[] = [];
+  /** How many attempts can be in flight. */
+  #limit = Number.POSITIVE_INFINITY;
   #inFlight = 0;
+  #pause: Pause | undefined;
+  /** Set while nothing can be sent. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failuresInARow = 0;
+  #successes = 0;
   #waitingSince = 0;
-  #isLeft = false;
 
-  /** @param maxWait How long the run stays closed before it ends, in ms. */
+  /** @param maxWait How long the run tries while nothing gets through, in ms. */
   constructor(maxWait: number) {
     this.#maxWait = maxWait;
   }
 
   get state(): RunState {
-    return { inFlight: this.#inFlight, waitingSince: this.#waitingSince, closed: this.#closed };
+    return { inFlight: this.#inFlight, waitingSince: this.#waitingSince, paused: this.#pause };
   }
 
   /** Ends the run: nothing more is sent, and attempts in flight finish. */
   end(reason: unknown): void {
     clearTimeout(this.#timer);
     this.#controller.abort(reason);
-    this.#admit();
+    for (const wake of this.#waiting) wake();
   }
 
-  /**
-   * Ends the run, but calls that have had no attempt still get one: the consumer is gone, and couldn't be told that they
-   * weren't sent.
-   */
-  leave(): void {
-    if (this.ended.aborted) return;
-    this.#isLeft = true;
-    this.end(undefined);
+  /** The schedule of one of its calls. */
+  schedule(limits: Limits): Schedule {
+    const call: RunCall = { sentAt: 0, successesBefore: 0, rejections: 0 };
+    const own = ownSchedule(limits); // for failures that have nothing to do with other calls
+    return {
+      ready: async (signals) => {
+        await own.ready([...signals, this.ended]).catch(() => {}); // #enter() says why.
+        await this.#enter(call, signals);
+      },
+      succeeded: () => this.#succeeded(call),
+      failed: (error) => {
+        call.error = error;
+        const delay = this.#failed(call, error);
+        if (this.#isOver(call) || limits.maxRetries === 0 || !isRetryable(error)) return undefined;
+        return delay ?? own.failed(error);
+      },
+      interrupted: (error) => {
+        if (isKeyError(error)) this.end(error);
+        this.#leave();
+      },
+    };
   }
 
-  /**
-   * Called before each attempt. Waits while the run is closed, or until the call is the next probe.
-   *
-   * @throws The call's last error, or NotSent, once the run has ended.
-   */
-  async enter(turn: Turn, signals: readonly AbortSignal[]): Promise<void> {
-    if (this.#closed && !this.ended.aborted) {
-      const admitted = () =>
-        new Promise<void>((admit) => {
-          this.#waiting.set(turn, admit);
-          this.#admit();
-        });
-      await bounded(signals, admitted).finally(() => this.#waiting.delete(turn));
+  /** Waits until there is room for an attempt. @throws The call's last error, or NotSent, if there won't be any. */
+  async #enter(call: RunCall, signals: readonly AbortSignal[]): Promise<void> {
+    throwIfAborted(signals);
+    while (!this.#isOver(call) && (this.#timer || this.#inFlight + 1 > this.#limit)) {
+      await bounded(signals, () => new Promise<void>((wake) => this.#waiting.push(wake)));
     }
-    if (this.ended.aborted && (turn.error || !this.#isLeft)) throw turn.error ?? new NotSent();
-    turn.answersBefore ??= this.#answers;
-    if (this.#inFlight === 0) this.#waitingSince = performance.now();
+    if (this.#isOver(call)) throw call.error ?? new NotSent();
+    call.sentAt = performance.now();
+    if (!call.error) call.successesBefore = this.#successes;
+    if (this.#inFlight === 0) this.#waitingSince = call.sentAt;
     this.#inFlight += 1;
   }
 
-  /** The API answered what this call asked, for better or worse. */
-  answered(turn: Turn): void {
+  #leave(): void {
+    this.#inFlight -= 1;
+    this.#wake();
+  }
+
+  #isOver(call: RunCall): boolean {
+    const isOvertaken = call.rejections > 0 || this.#successes > call.successesBefore;
+    return this.ended.aborted || (this.#pause?.isOverdue === true && call.error !== undefined && isOvertaken);
+  }
+
+  /** The API answered what the call asked, for better or worse. */
+  #succeeded(call: RunCall): void {
     this.#waitingSince = performance.now();
     this.#failuresInARow = 0;
-    this.#answers += 1;
-    if (this.#release(turn)) this.#open(turn);
+    this.#successes += 1;
+    if (!this.#pause || call.sentAt > this.#pause.failedAt) {
+      this.#pause = undefined;
+      this.#limit *= GROWTH;
+    }
+    this.#leave();
   }
 
-  /** Nothing was learned about the API: the call was aborted, or could not be sent. */
-  interrupted(turn: Turn, error: unknown): void {
-    this.#release(turn);
-    if (isKeyError(error)) this.end(error);
-    this.#admit();
-  }
-
-  /**
-   * An attempt failed.
-   *
-   * @returns How long until the next probe, in ms, if the failure doesn't count against the call; otherwise undefined.
-   */
-  failed(turn: Turn, error: ClientError): number | undefined {
-    turn.error = error;
+  /** @returns How long until the run resumes, in ms; undefined if the failure is the call's own. */
+  #failed(call: RunCall, error: ClientError): number | undefined {
+    if (isHopeless(error, this.#maxWait)) this.end(error);
+    if (!isApiWide(error)) {
+      this.#succeeded(call);
+      return undefined;
+    }
     if (!(error instanceof ConnectionError)) this.#waitingSince = performance.now();
-    if (endsRun(error, this.#maxWait)) this.end(error);
-    if (!isApiWide(error)) this.answered(turn);
-    else if (this.#recordFailure(turn, error, this.#release(turn)) && this.#closed && isRetryable(error)) {
-      return Math.max(this.#closed.nextTryAt - performance.now(), 0);
-    }
-    return undefined;
-  }
-
-  /** Returns true if the run will wait and retry, false if the failure counts against the call's own retries. */
-  #recordFailure(turn: Turn, error: ClientError, wasProbe: boolean): boolean {
-    const now = performance.now();
     this.#failuresInARow += 1;
-    if (this.ended.aborted) return false;
-    const asked = waitOf(error);
-    if (this.#closed && !wasProbe) {
-      this.#rejected.add(turn);
-      const delay = Math.max(this.#closed.nextTryAt - now, asked ?? 0);
-      this.#close({ ...this.#closed, nextTryAt: now + delay }, delay);
-      return true;
-    }
-    const isRateLimit = error instanceof ApiError && error.status === 429;
-    const failuresToClose = Math.max(FAILURES_TO_CLOSE, this.calls);
-    const closes = turn.rejections < MAX_REJECTIONS && (isRateLimit || this.#failuresInARow >= failuresToClose);
-    if (!this.#closed && !closes) return false;
-
-    this.#rejected.add(turn);
-    const { since, endsAt } = this.#closed ?? { since: now, endsAt: now + this.#maxWait };
-    if (now >= endsAt) {
-      if (this.calls > 1 || this.#answers === turn.answersBefore) this.end(error);
-      else {
-        turn.rejections = MAX_REJECTIONS; // It is the only call left, and others got through: the fault is its own.
-        this.#open(turn);
-      }
-      return false;
-    }
-    const own = Math.min(backoff(this.#failedProbes), endsAt - now);
-    const delay = wasProbe ? Math.max(asked ?? own, MIN_DELAY) : (asked ?? own);
-    this.#failedProbes += 1;
-    this.#close({ error, since, endsAt, nextTryAt: now + delay }, delay);
-    return true;
+    if (this.#successes > call.successesBefore) call.rejections += 1;
+    call.successesBefore = this.#successes;
+    const isOutage = this.#failuresInARow >= Math.max(FAILURES_TO_PAUSE, this.calls);
+    const pauses = call.rejections < MAX_REJECTIONS && (this.#pause || isOverload(error) || isOutage);
+    const delay = pauses && !this.ended.aborted ? this.#pauseAfter(call, error) : undefined;
+    this.#leave();
+    return delay;
   }
 
-  #close(closed: Closed, delay: number): void {
-    this.#closed = closed;
+  #pauseAfter(call: RunCall, error: ClientError): number {
+    const now = performance.now();
+    const asked = waitFor(error);
+    const last = this.#pause;
+    const { since, endsAt, failures } = last ?? { since: now, endsAt: now + this.#maxWait, failures: 0 };
+    if (last && call.sentAt <= last.failedAt) {
+      this.#pause = { ...last, resumesAt: Math.max(last.resumesAt, now + (asked ?? 0)) };
+    } else {
+      // An attempt from before that time doesn't count: the process can have been suspended since.
+      const isOverdue = call.sentAt >= endsAt;
+      if (isOverdue && call.rejections === 0) this.end(error);
+      const own = Math.min(backoff(MIN_DELAY, failures), endsAt - now);
+      const delay = Math.max(asked ?? own, last ? MIN_DELAY : 0);
+      this.#pause = { since, error, failedAt: now, failures: failures + 1, resumesAt: now + delay, endsAt, isOverdue };
+      this.#limit = 1;
+    }
+    const delay = Math.max(this.#pause.resumesAt - now, 0);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#admit();
+      this.#wake();
     }, delay);
+    if (this.ended.aborted) clearTimeout(this.#timer);
+    return delay;
   }
 
-  #open(by: Turn): void {
-    const [only, ...others] = this.#rejected;
-    if (only && only !== by && others.length === 0) only.rejections += 1;
-    this.#rejected.clear();
-    this.#closed = undefined;
-    this.#failedProbes = 0;
-    clearTimeout(this.#timer);
-    this.#admit();
-  }
-
-  /** Admits all waiting calls, or the next probe when it is time for one: the call that was rejected least often. */
-  #admit(): void {
-    if (!this.#closed || this.ended.aborted) for (const admit of this.#waiting.values()) admit();
-    else if (!this.#timer && !this.#probe) {
-      const [next] = [...this.#waiting].sort(([one], [other]) => one.rejections - other.rejections);
-      this.#probe = next?.[0];
-      next?.[1]();
+  /** Wakes as many calls as there is room for, at random: in any fixed order, one can be rejected again and again. */
+  #wake(): void {
+    let room = this.#timer ? 0 : this.#limit - this.#inFlight;
+    if (this.#pause?.isOverdue) room = this.#waiting.length; // Those that are over fail, and the others wait again.
+    for (; room >= 1 && this.#waiting.length > 0; room -= 1) {
+      const [wake] = this.#waiting.splice(Math.floor(Math.random() * this.#waiting.length), 1);
+      wake?.();
     }
   }
-
-  /** Returns whether the call was the probe. */
-  #release(turn: Turn): boolean {
-    this.#inFlight -= 1;
-    if (this.#probe !== turn) return false;
-    this.#probe = undefined;
-    return true;
-  }
-}
-
-/** Whether every other call would fail as well. */
-function endsRun(error: ClientError, maxWait: number): boolean {
-  if (!(error instanceof ApiError)) return false;
-  return error.status === 401 || isQuotaExhausted(error) || (isApiWide(error) && (waitOf(error) ?? 0) > maxWait);
-}
-
-/** Whether the error has nothing to do with what the call asked for. */
-function isApiWide(error: ClientError): boolean {
-  if (error instanceof ApiError) return error.status >= 500 || API_WIDE_STATUSES.includes(error.status);
-  // A success without an ID comes from a proxy, a captive portal or a maintenance page.
-  return !(error instanceof InvalidResponseError && typeof Object(error.body).id === "string");
 }

@@ -20,6 +20,11 @@ export function textOf(value: unknown): string {
   }
 }
 
+/** Whether the value is an Error, also if it is one of another realm, as in a test environment such as jsdom. */
+export function isError(value: unknown): value is Error {
+  return typeof Object(value).message === "string";
+}
+
 /** On one line, so that a server can neither break a log nor send commands to a terminal. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{C}\s]+/gu, " ").trim();

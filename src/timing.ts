@@ -1,48 +1,66 @@
 /**
- * Settles as `work` does, but rejects as soon as one of the signals aborts (with its reason) or `ms` have passed (with what
- * `timeIsUp` returns). Leaves no timer and no listener behind.
+ * A timer that fires late was held up: the process was suspended, or busy. A response can have arrived meanwhile, so it gets
+ * the lost time back, up to this many ms.
+ */
+const MAX_GRACE = 1_000;
+
+/**
+ * Settles as `work` does, but rejects as soon as one of the signals aborts (with its reason) or `timeout` ms have passed
+ * (with what `timeoutError` returns). Leaves no timer and no listener behind.
  *
  * @param work Its signal aborts when nobody is waiting for it anymore.
- * @param limit `ms: 0` means no limit.
+ * @param timeout 0 means no limit.
  */
 export function bounded<T>(
   signals: readonly AbortSignal[],
   work: (signal: AbortSignal) => Promise<T>,
-  limit: { readonly ms: number; readonly timeIsUp?: () => unknown } = { ms: 0 },
+  timeout = 0,
+  timeoutError?: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const aborted = signals.find((signal) => signal.aborted);
-    if (aborted) return reject(aborted.reason);
-
+    throwIfAborted(signals);
     const controller = new AbortController();
-    const cleanUp = () => {
+    const settle = () => {
       clearTimeout(timer);
-      for (const unsubscribe of unsubscribes) unsubscribe();
+      clearTimeout(graceTimer);
+      for (const unsubscribe of subscriptions) unsubscribe();
     };
     const stop = (reason: unknown) => {
-      cleanUp();
+      settle();
       reject(reason);
       controller.abort(); // With a reason of its own: Node's fetch overwrites the stack of the reason it is given.
     };
-    const unsubscribes = signals.map((signal) => subscribe(signal, stop));
-    const timer = limit.ms > 0 ? setTimeout(() => stop(limit.timeIsUp?.()), limit.ms) : undefined;
-    work(controller.signal).then(resolve, reject).finally(cleanUp);
+    const timeIsUp = () => stop(timeoutError?.());
+    const endsAt = performance.now() + timeout;
+    const checkTime = () => {
+      const late = Math.min(performance.now() - endsAt, MAX_GRACE);
+      if (late > 0) graceTimer = setTimeout(timeIsUp, late);
+      else timeIsUp();
+    };
+    const subscriptions = signals.map((signal) => subscribe(signal, stop));
+    const timer = timeout > 0 ? setTimeout(checkTime, timeout) : undefined;
+    let graceTimer: typeof timer;
+    work(controller.signal).then(resolve, reject).finally(settle);
   });
 }
 
-/** Waits for `ms`, or until `wake` aborts. Rejects as soon as one of the signals aborts. */
-export async function sleep(ms: number, signals: readonly AbortSignal[], wake?: AbortSignal): Promise<void> {
+/** Waits for `ms`. Rejects as soon as one of the signals aborts. */
+export function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let unsubscribe: (() => void) | undefined;
-  const woken = () =>
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, wake?.aborted ? 0 : ms);
-      unsubscribe = wake && subscribe(wake, () => resolve());
-    });
-  await bounded(signals, woken).finally(() => {
-    clearTimeout(timer);
-    unsubscribe?.();
+  const timeIsUp = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
+  return bounded(signals, () => timeIsUp).finally(() => clearTimeout(timer));
+}
+
+/** @throws The reason of a signal that has aborted. */
+export function throwIfAborted(signals: readonly AbortSignal[]): void {
+  for (const signal of signals) if (signal.aborted) throw reasonOf(signal);
+}
+
+/** Why a signal aborted. The signals of some polyfills have no reason. */
+export function reasonOf({ reason }: AbortSignal): unknown {
+  return reason === undefined ? new DOMException("This operation was aborted", "AbortError") : reason;
 }
 
 type Subscriber = (reason: unknown) => void;
@@ -62,5 +80,5 @@ export function subscribe(signal: AbortSignal, subscriber: Subscriber): () => vo
 }
 
 function publish(this: AbortSignal): void {
-  for (const subscriber of subscribers.get(this) ?? []) subscriber(this.reason);
+  for (const subscriber of subscribers.get(this) ?? []) subscriber(reasonOf(this));
 }

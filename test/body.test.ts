@@ -116,7 +116,7 @@ describe("a custom fetch can resolve to something that only resembles a Response
       const response = {
         ok: status < 300,
         status,
-        headers: { location: "/", "retry-after": "61" },
+        headers: { location: "/", "retry-after": "121" },
         body: { cancel: () => {} },
         text: async () => JSON.stringify(upload),
       };
@@ -127,7 +127,7 @@ describe("a custom fetch can resolve to something that only resembles a Response
     };
     expect(await cancel(200)).toEqual(upload);
     expect(await rejection(cancel(302))).toMatchObject({ name: "InvalidResponseError", status: 302 });
-    expect(await rejection(cancel(429))).toMatchObject({ name: "ApiError", status: 429, retryAfter: 61_000 });
+    expect(await rejection(cancel(429))).toMatchObject({ name: "ApiError", status: 429, retryAfter: 121_000 });
   });
 
   test("with an error status", async () => {

@@ -1,5 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { type CancelUploadOptions, cancelOnFailure, createClient } from "../src/index.js";
+import {
+  CancelFailedError,
+  type CancelUploadOptions,
+  type Client,
+  cancelOnFailure,
+  createClient,
+} from "../src/index.js";
 import { clientOf } from "./support/client.js";
 import { rejection } from "./support/rejection.js";
 import { cancelling, idOf, json, serve } from "./support/server.js";
@@ -33,10 +39,12 @@ test("if the cancel fails too, rejects with both errors, the work's first, and s
   await using server = await serve(json(400, { error: { message: "Upload has already been completed." } }));
   const error = await rejection(cancelOnFailure(clientOf(server), "upload_abc123", () => Promise.reject(failure)));
   expect(error).toBeInstanceOf(AggregateError);
+  expect(error).toBeInstanceOf(CancelFailedError);
   expect(error).toMatchObject({
+    name: "CancelFailedError",
+    uploadId: "upload_abc123",
     errors: [failure, expect.objectContaining({ name: "ApiError", status: 400 })],
-    message:
-      "Sending upload_abc123 failed, and so did cancelling it: 400 Upload has already been completed. (attempts: 1)",
+    message: "Sending upload_abc123 failed, and so did cancelling it: 400 Upload has already been completed.",
   });
 });
 
@@ -72,6 +80,53 @@ test("its options apply to the cancel, which middleware sees", async () => {
   const options: CancelUploadOptions = { headers: { "x-team": "search" } };
   await rejection(cancelOnFailure(client, "upload_abc123", () => Promise.reject(failure), options));
   expect(seen.mock.calls).toEqual([["search"]]);
+});
+
+test("a caller can tell whether the upload was cancelled, even if the work rejects with an AggregateError", async () => {
+  await using server = await serve(cancelling);
+  const several = new AggregateError([failure], "several parts failed");
+  const error = await rejection(cancelOnFailure(clientOf(server), "upload_abc123", () => Promise.reject(several)));
+  expect(error).toBe(several);
+  expect(error).not.toBeInstanceOf(CancelFailedError);
+});
+
+test("the cancel uses the client's fetch, timeout, maxRetries and maxWait", async () => {
+  const statuses = [500, 429];
+  const fetch = vi.fn(async () =>
+    Response.json({}, { status: statuses.shift() ?? 400, headers: { "retry-after": "2" } }),
+  );
+  const onRetry = vi.fn(() => Promise.resolve());
+  const client = createClient({ apiKey: "sk-test", fetch, maxRetries: 1, maxWait: 1_000, onRetry });
+  const error = await rejection(cancelOnFailure(client, "upload_abc123", () => Promise.reject(failure)));
+  expect(error).toMatchObject({ errors: [failure, expect.objectContaining({ status: 500, attempts: 1 })] });
+  const stalled = createClient({ apiKey: "sk-test", fetch: () => new Promise(() => {}), maxRetries: 0, timeout: 5 });
+  expect(await rejection(cancelOnFailure(stalled, "upload_abc123", () => Promise.reject(failure)))).toMatchObject({
+    errors: [failure, expect.objectContaining({ name: "TimeoutError" })],
+  });
+  const retrying = createClient({ apiKey: "sk-test", fetch, maxRetries: 0 });
+  expect(await rejection(cancelOnFailure(retrying, "upload_abc123", () => Promise.reject(failure)))).toMatchObject({
+    errors: [failure, expect.objectContaining({ status: 429, attempts: 1 })],
+  });
+});
+
+describe("without a key, the work doesn't start", () => {
+  test("unless there is a function for it, no key is wanted, or a header carries a credential", async () => {
+    const fetch = async (request: Request) => Response.json({ id: idOf(request), status: "cancelled" });
+    const work = vi.fn(() => Promise.reject(failure));
+    const run = (client: Client, options?: CancelUploadOptions) =>
+      rejection(cancelOnFailure(client, "upload_abc123", work, options));
+    expect(String(await run(createClient({ fetch })))).toBe(
+      "TypeError: There is no API key: pass apiKey, or set OPENAI_API_KEY",
+    );
+    expect(work).not.toHaveBeenCalled();
+    const apiKey = vi.fn(() => "sk-test");
+    expect(await run(createClient({ fetch, apiKey }))).toBe(failure);
+    expect(apiKey).toHaveBeenCalledTimes(1);
+    expect(await run(createClient({ fetch, apiKey: null }))).toBe(failure);
+    expect(await run(createClient({ fetch, headers: { "x-api-key": "key" } }))).toBe(failure);
+    expect(await run(createClient({ fetch }), { headers: { "api-key": "key" } })).toBe(failure);
+    expect(work).toHaveBeenCalledTimes(4);
+  });
 });
 
 describe("an invalid argument is a TypeError before the work starts", () => {

@@ -1,5 +1,11 @@
-import { describe, expect, inject, test } from "vitest";
-import { cancelUpload, InvalidResponseError } from "../src/index.js";
+import { describe, expect, inject, test, vi } from "vitest";
+import {
+  type CancelUploadResult,
+  cancelOnFailure,
+  cancelUpload,
+  cancelUploads,
+  InvalidResponseError,
+} from "../src/index.js";
 import { clientOf } from "./support/client.js";
 import { cancelledUpload, documentedErrors } from "./support/contract.js";
 import { rejection } from "./support/rejection.js";
@@ -73,17 +79,42 @@ describe("a cancel never resolves for", () => {
   });
 });
 
-describe("an ID that would change the path is a TypeError, and nothing is sent", () => {
-  test.for(["", ".", "..", "\ud800", "\ud800a", undefined, null, 5, {}, ["upload_abc123"]])("%j", async (uploadId) => {
+describe("what can't be an ID is a TypeError, which says what it is, and nothing is sent", () => {
+  const expected = 'must be a string without whitespace and control characters, other than "", "." and ".."';
+
+  test.for<[unknown, string]>([
+    ["", expected],
+    [".", expected],
+    ["..", expected],
+    ["\ud800", expected],
+    ["\ud800a", expected],
+    ["upload_abc123\n", expected],
+    [" upload_abc123", expected],
+    ["upload\u0085abc123", expected],
+    ["upload\0", expected],
+    [undefined, `${expected}, but is undefined`],
+    [null, `${expected}, but is null`],
+    [5, `${expected}, but is a number`],
+    [{ id: "upload_abc123" }, `${expected}, but is an object; pass its id`],
+    [["upload_abc123"], `${expected}, but is an array`],
+  ])("%j", async ([uploadId, message]) => {
     await using server = await serve(cancelling);
-    const error = await rejection(Reflect.apply(cancelUpload, undefined, [clientOf(server), uploadId]));
-    expect(error).toBeInstanceOf(TypeError);
-    expect(String(error)).toContain('upload_id must be a well-formed string other than "", "." and ".."');
+    const client = clientOf(server);
+    const error = `TypeError: uploadId ${message}`;
+    const work = vi.fn();
+    expect(String(await rejection(Reflect.apply(cancelUpload, undefined, [client, uploadId])))).toBe(error);
+    expect(String(await rejection(Reflect.apply(cancelOnFailure, undefined, [client, uploadId, work])))).toBe(error);
+    const results: AsyncIterable<CancelUploadResult> = Reflect.apply(cancelUploads, undefined, [client, [uploadId]]);
+    for await (const result of results) expect(String(result.error)).toBe(error);
+    expect(work).not.toHaveBeenCalled();
+    const params = { path: { upload_id: uploadId } };
+    const posted: Promise<unknown> = Reflect.apply(client.POST, undefined, ["/uploads/{upload_id}/cancel", { params }]);
+    expect(String(await rejection(posted))).toBe(`TypeError: upload_id ${message}`);
     expect(server.requests).toHaveLength(0);
   });
 });
 
-test.for(["a/b", "../models", "%2e%2e", "a?b#c", "a\\b", "ü 💥", "{upload_id}", "$&"])(
+test.for(["a/b", "../models", "%2e%2e", "a?b#c", "a\\b", "ü💥", "{upload_id}", "$&"])(
   "the ID %j is one segment of the path",
   async (uploadId) => {
     await using server = await serve(cancelling);

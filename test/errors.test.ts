@@ -97,7 +97,7 @@ test("if an earlier attempt got no response, a later error says so", async () =>
   const rejected = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
   expect(rejected).toMatchObject({ name: "ApiError", status: 400, attempts: 2 });
   expect(String(rejected)).toBe(
-    "ApiError: Cancelling upload_abc123 failed: 400 Upload upload_abc123 has already been cancelled. (unanswered: 1, attempts: 2)",
+    "ApiError: Cancelling upload_abc123 failed: 400 Upload upload_abc123 has already been cancelled. (unconfirmed: 1, attempts: 2)",
   );
 });
 

@@ -109,7 +109,7 @@ describe("an error never shows the key, even if the server repeats it", () => {
   test("after a retry with another key", async () => {
     const keys = ["sk-first-key", "sk-second-key"];
     await using server = await serve(
-      inTurn(json(500, {}, { "retry-after-ms": "0" }), json(401, { error: { message: "no sk-first-key" } })),
+      inTurn(json(500, {}, { "retry-after-ms": "1" }), json(401, { error: { message: "no sk-first-key" } })),
     );
     const client = clientOf(server, { apiKey: () => keys.shift() ?? "" });
     expect(shownBy(await rejection(cancelUpload(client, "upload_abc123")))).not.toContain("sk-first-key");

@@ -15,7 +15,11 @@ afterEach(() => {
 const LATENCY = 20;
 
 /** @returns Undefined for a cancelled Upload. */
-type Api = (request: { readonly id: string; readonly time: number; readonly count: number }) => Response | undefined;
+type Api = (request: {
+  readonly id: string;
+  readonly time: number;
+  readonly count: number;
+}) => Response | undefined | Promise<Response | undefined>;
 
 const connectionRefused: Api = () => {
   throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:443") });
@@ -42,7 +46,7 @@ async function simulate(
       sent.push({ id, time });
       const nth = sent.length;
       await new Promise((resolve) => setTimeout(resolve, LATENCY));
-      return api({ id, time, count: nth }) ?? Response.json({ id, status: "cancelled" });
+      return (await api({ id, time, count: nth })) ?? Response.json({ id, status: "cancelled" });
     },
   });
   const run = collect(cancelUploads(client, ids(count), callOptions));
@@ -104,10 +108,11 @@ describe("no ID fails because of", () => {
   });
 });
 
-describe("no ID fails because of a rate limit that is", () => {
+describe("no ID fails because of a rate limit, few requests are sent, and little time is lost, with", () => {
+  /** How long to wait, in ms, if the limit is reached. */
   type Limiter = (time: number) => number | undefined;
 
-  /** A token bucket. It returns how long to wait, in ms, if it is empty. */
+  /** A token bucket. */
   function bucket(size: number, perSecond: number, wait?: number): Limiter {
     let tokens = size;
     let last = 0;
@@ -120,22 +125,75 @@ describe("no ID fails because of a rate limit that is", () => {
     };
   }
 
-  test.for<[string, Limiter, count: number, concurrency: number]>([
-    ["one per 100 ms, with an exact wait", bucket(1, 10), 60, 8],
-    ["one per 300 ms, with an exact wait", bucket(1, 1_000 / 300), 40, 8],
+  // An exact wait ends when the next token is there, but only begins when the response arrives.
+  test.for<[string, Limiter, count: number, concurrency: number, interval?: number]>([
+    ["one per 100 ms, with an exact wait", bucket(1, 10), 60, 8, 100 + LATENCY],
+    ["one per 100 ms, with an exact wait, for 50 calls", bucket(1, 10), 60, 50, 100 + LATENCY],
+    ["one per 300 ms, with an exact wait", bucket(1, 1_000 / 300), 40, 8, 300],
     ["10 per second, with a wait of 1 s", bucket(1, 10, 1_000), 100, 8],
     ["20 tokens, one per second, with a wait of 1 s", bucket(20, 1, 1_000), 100, 50],
     ["20 per second, with a wait of 50 ms", bucket(1, 20, 50), 100, 100],
     ["5 tokens, 5 per second, with a wait of 20 ms", bucket(5, 5, 20), 100, 100],
-    ["one per 100 ms, for two calls", bucket(1, 10), 40, 2],
-    ["one per 100 ms, for one call", bucket(1, 10), 40, 1],
-  ])("%s", async ([, limit, count, concurrency]) => {
+    ["one per 100 ms, for two calls", bucket(1, 10), 40, 2, 100 + LATENCY],
+    ["one per 100 ms, for one call", bucket(1, 10), 40, 1, 100 + LATENCY],
+  ])("%s", async ([, limit, count, concurrency, interval]) => {
     const api: Api = ({ time }) => {
       const wait = limit(time);
       return wait === undefined ? undefined : status(429, { "retry-after-ms": String(wait) });
     };
-    const { results, failed, thrown } = await simulate(count, api, { concurrency });
+    const { results, failed, thrown, sent, duration } = await simulate(count, api, { concurrency });
     expect([results.length, failed.length, thrown]).toEqual([count, 0, undefined]);
+    // 100 at once are nearly all rejected before the run can pause.
+    expect(sent.length / count).toBeLessThanOrEqual(concurrency < 50 ? 2.5 : concurrency === 50 ? 3 : 4.5);
+    const firstPause = 100;
+    if (interval) expect(duration).toBeLessThanOrEqual(1.1 * count * interval + firstPause);
+  });
+});
+
+describe("no ID fails, and at most 3 requests per ID are sent, behind a gateway that says 503, such as", () => {
+  /** `limit_req` without a burst: a request is rejected if the last accepted one was less than 100 ms ago. */
+  function nginx(): Api {
+    let last = Number.NEGATIVE_INFINITY;
+    return ({ time }) => {
+      if (time - last < 100) return status(503);
+      last = time;
+      return undefined;
+    };
+  }
+
+  /** `maxconn 2` and `timeout queue 100ms`, in front of a server that takes 50 ms. */
+  function haproxy(): Api {
+    let connections = 0;
+    const queue: (() => void)[] = [];
+    return async () => {
+      if (connections === 2) {
+        const isMyTurn = await new Promise<boolean>((resolve) => {
+          const next = () => resolve(true);
+          queue.push(next);
+          setTimeout(() => {
+            if (queue.includes(next)) queue.splice(queue.indexOf(next), 1);
+            resolve(false);
+          }, 100);
+        });
+        if (!isMyTurn) return status(503);
+      } else connections += 1;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const next = queue.shift();
+      if (next) next();
+      else connections -= 1;
+      return undefined;
+    };
+  }
+
+  test.for<[string, () => Api, concurrency: number]>([
+    ["nginx with 8 in flight", nginx, 8],
+    ["nginx with 50 in flight", nginx, 50],
+    ["haproxy with 8 in flight", haproxy, 8],
+    ["haproxy with 50 in flight", haproxy, 50],
+  ])("%s", async ([, gateway, concurrency]) => {
+    const { results, failed, thrown, sent } = await simulate(100, gateway(), { concurrency });
+    expect([results.length, failed, thrown]).toEqual([100, [], undefined]);
+    expect(sent.length).toBeLessThanOrEqual(300);
   });
 });
 
@@ -154,23 +212,43 @@ test.for([
   },
 );
 
-describe("while a run is closed", () => {
-  test("its delays double from 0.5 s to 8 s, minus up to 25% jitter", async () => {
+describe("while a run is paused", () => {
+  test("its delays double from 0.1 s to 8 s, minus up to 25% jitter, but not below 0.1 s", async () => {
     const { sent } = await simulate(10, ({ time }) => (time < 40_000 ? status(429) : undefined), { concurrency: 1 });
     const times = sent.map(({ time }) => time);
     const delays = times.slice(1).map((time, index) => time - (times[index] ?? 0) - LATENCY);
-    for (const [index, most] of [500, 1_000, 2_000, 4_000, 8_000, 8_000].entries()) {
+    for (const [index, most] of [100, 200, 400, 800, 1_600, 3_200, 6_400, 8_000, 8_000].entries()) {
       expect(delays[index]).toBeGreaterThanOrEqual(most * 0.75 - 1);
       expect(delays[index]).toBeLessThanOrEqual(most + 1);
     }
   });
 
-  test("nothing is sent except one probe at a time, each by a different call", async () => {
+  test.for<[HeadersInit, number]>([
+    [{ "retry-after-ms": "1" }, 100],
+    [{ "retry-after-ms": "250" }, 250],
+    [{ "retry-after": "2" }, 2_000],
+  ])(
+    "and the API asks to wait with %j, the next attempt after a failed one comes after %d ms",
+    async ([headers, delay]) => {
+      const api: Api = ({ time }) => (time < 10_000 ? status(503, headers) : undefined);
+      const { sent } = await simulate(1, api);
+      const times = sent.map(({ time }) => time);
+      expect((times[2] ?? 0) - (times[1] ?? 0)).toBe(delay + LATENCY);
+    },
+  );
+
+  test("nothing is sent except one attempt at a time", async () => {
     const { sent } = await simulate(8, ({ time }) => (time < 10_000 ? status(429) : undefined));
-    const probes = sent.filter(({ time }) => time > 0 && time < 10_000);
-    expect(probes.length).toBeGreaterThan(3);
-    expect(new Set(probes.map(({ id }) => id)).size).toBe(probes.length);
-    expect(new Set(probes.map(({ time }) => time)).size).toBe(probes.length);
+    const during = sent.filter(({ time }) => time > 0 && time < 10_000);
+    expect(during.length).toBeGreaterThan(5);
+    expect(new Set(during.map(({ time }) => time)).size).toBe(during.length);
+  });
+
+  test("its calls take turns at random", async () => {
+    const { sent } = await simulate(8, ({ time }) => (time < 60_000 ? status(429) : undefined));
+    const during = sent.slice(8).filter(({ time }) => time < 60_000);
+    expect(new Set(during.map(({ id }) => id)).size).toBeGreaterThan(2);
+    expect(during.map(({ id }) => id)).not.toEqual(during.map(({ id }) => id).sort());
   });
 
   test("onRetry is called for each attempt that will be retried, with the delay", async () => {
@@ -183,7 +261,7 @@ describe("while a run is closed", () => {
   });
 
   test("a rejected call with maxRetries: 0 fails, because it is never sent twice", async () => {
-    const { sent, failed, thrown } = await simulate(9, ({ time }) => (time < 100 ? status(429) : undefined), {
+    const { sent, failed, thrown } = await simulate(9, ({ time }) => (time < 50 ? status(429) : undefined), {
       maxRetries: 0,
     });
     expect([failed.length, thrown]).toEqual([8, undefined]);
@@ -191,22 +269,46 @@ describe("while a run is closed", () => {
   });
 });
 
-test("an ID that is always rate-limited fails alone, and barely delays the others", async () => {
-  for (const bad of ["upload_0", "upload_200", "upload_399"]) {
-    const finished = new Map<string, number>();
-    const { results, failed, thrown, sent } = await simulate(400, ({ id, time }) => {
-      finished.set(id, time);
-      return id === bad ? status(429) : undefined;
-    });
-    expect([results.length, failed.map(({ uploadId }) => uploadId), thrown]).toEqual([400, [bad], undefined]);
-    expect(failed[0]?.error).toMatchObject({ name: "ApiError", status: 429 });
-    expect(sent.filter(({ id }) => id === bad).length).toBeLessThan(16);
-    finished.delete(bad);
-    expect(Math.max(...finished.values())).toBeLessThan(4_000); // without that ID: 1,000
-  }
+test("after a pause, each success lets 1.5 times as many attempts be in flight, up to the concurrency", async () => {
+  let inFlight = 0;
+  const mostInFlight: number[] = [];
+  const api: Api = async ({ time }) => {
+    if (time < 100) return status(429);
+    inFlight += 1;
+    mostInFlight.push(inFlight);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    inFlight -= 1;
+    return undefined;
+  };
+  await simulate(60, api);
+  const batches = [1, 1.5, 1.5 ** 2, 1.5 ** 4, 8].flatMap((size) => Array.from(ids(Math.floor(size)), (_, n) => n + 1));
+  expect(mostInFlight.slice(0, batches.length)).toEqual(batches);
 });
 
-test("scattered failures neither close a run nor slow it down", async () => {
+describe("all other IDs are cancelled, and the run doesn't end because of", () => {
+  test.for(["upload_0", "upload_200", "upload_399"])("one ID among 400 that always gets 429: %s", async (bad) => {
+    const { results, failed, thrown, sent } = await simulate(400, ({ id }) => (id === bad ? status(429) : undefined));
+    expect([results.length, failed.map(({ uploadId }) => uploadId), thrown]).toEqual([400, [bad], undefined]);
+    expect(failed[0]?.error).toMatchObject({ name: "ApiError", status: 429 });
+    expect(sent.filter(({ id }) => id === bad).length).toBeLessThan(100);
+  });
+
+  test.for<[string, (index: number) => boolean]>([
+    ["spread evenly", (index) => index % 300 === 0],
+    ["all at the start", (index) => index < 7],
+    ["all at the end", (index) => index >= 1_993],
+  ])("seven IDs among 2,000 that always get 503, %s", async ([, isBad]) => {
+    const bad = ids(2_000).filter((_, index) => isBad(index));
+    const { results, failed, thrown } = await simulate(2_000, ({ id }) => {
+      return bad.includes(id) ? status(503) : undefined;
+    });
+    expect([results.length, thrown]).toEqual([2_000, undefined]);
+    expect(failed.map(({ uploadId }) => uploadId).sort()).toEqual(bad.sort());
+    for (const { error } of failed) expect(error).toMatchObject({ name: "ApiError", status: 503 });
+  });
+});
+
+test("scattered failures neither pause a run nor slow it down", async () => {
   const { results, thrown, sent, duration } = await simulate(
     200,
     ({ count }) => ([3, 6, 9].includes(count % 10) ? status(500) : undefined),
@@ -216,13 +318,6 @@ test("scattered failures neither close a run nor slow it down", async () => {
   const firstAttempts = new Map([...sent].reverse().map(({ id, time }) => [id, time]));
   expect(Math.max(...firstAttempts.values())).toBeLessThan(3_000);
   expect(duration).toBeLessThan(5_000); // The last one to fail is retried after 0.5 s and 1 s.
-});
-
-test("a 503 with Retry-After doesn't delay the other calls", async () => {
-  const api: Api = ({ id }) => (id === "upload_0" ? status(503, { "retry-after": "30" }) : undefined);
-  const { results, duration } = await simulate(10, api, { concurrency: 1, maxRetries: 0 });
-  expect(results.map(({ error }) => Object(error).status)).toEqual([503, ...Array(9)]);
-  expect(duration).toBe(10 * LATENCY);
 });
 
 test("at a limit of 200 requests per second, 2,000 cancels take little longer than 10 s, with few requests rejected", async () => {
@@ -245,7 +340,7 @@ describe("a run ends", () => {
     ["403", () => status(403)],
     ["no response", connectionRefused],
     ["a login page", () => new Response("<html>")],
-  ])("once it has been closed for maxWait: %s", async ([, api]) => {
+  ])("once nothing has got through for maxWait: %s", async ([, api]) => {
     const { results, thrown, sent, duration } = await simulate(1_000, api, { maxWait: 20_000 });
     expect(thrown).toBeInstanceOf(Error);
     expect(duration).toBeGreaterThan(19_000);
@@ -304,7 +399,7 @@ test.for([
   ["a 400", () => status(400)],
   ["a 409", () => status(409, { "x-should-retry": "false" })],
   ["an Upload that is pending", () => Response.json({ id: "upload_0", status: "pending" })],
-] as const)("%s never closes a run", async ([, api]) => {
+] as const)("%s never pauses a run", async ([, api]) => {
   const { failed, thrown, duration } = await simulate(100, api);
   expect([failed.length, thrown]).toEqual([100, undefined]);
   expect(duration).toBe((100 / 8 + 0.5) * LATENCY);

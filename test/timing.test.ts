@@ -105,7 +105,7 @@ test("a response that arrives after the timeout doesn't count", async () => {
   const rejected = rejection(cancelUpload(createClient({ apiKey: "sk-test", timeout: 500, fetch }), "upload_abc123"));
   await vi.advanceTimersByTimeAsync(500); // the timeout
   await vi.advanceTimersByTimeAsync(500); // the delay
-  expect(String(await rejected)).toMatch(/400 \{\} \(unanswered: 1, attempts: 2\)$/);
+  expect(String(await rejected)).toMatch(/400 \{\} \(unconfirmed: 1, attempts: 2\)$/);
 });
 
 test("if the time is up before the key is there, the attempt was not sent and doesn't count", async () => {

@@ -7,38 +7,38 @@ const SECOND = 1_000;
 const ANNOUNCEMENT_INTERVAL = 60 * SECOND;
 
 /** What to show at this time of `performance.now()`; empty if there is nothing to show. */
-export function progressLine(tally: Tally, { inFlight, waitingSince, closed }: RunState, now: number): string {
+export function progressLine(tally: Tally, { inFlight, waitingSince, paused }: RunState, now: number): string {
   const { total, done, left = 0, success, succeeded, failed, startedAt } = tally;
   const elapsed = now - startedAt;
   if (total === 1 && elapsed < SECOND) return ""; // most calls take less
   const silence = now - waitingSince < SECOND ? "" : `, no response for ${duration(now - waitingSince, Math.floor)}`;
-  const activity = closed ? closedWords(closed, now) : inFlight > 0 ? `${inFlight} in flight${silence}` : "";
+  const activity = paused ? pausedWords(paused, now) : inFlight > 0 ? `${inFlight} in flight${silence}` : "";
   if (total === 1) return activity;
   const rate = elapsed < SECOND ? 0 : ((succeeded + failed) / elapsed) * SECOND; // skipping takes no time
   if (total === undefined) {
     const perSecond = rate < 1 ? "" : `${count(Math.round(rate))}/s`;
     return join([`${count(succeeded)} ${success}, ${count(failed)} failed`, perSecond, activity]);
   }
-  const timeLeft = rate === 0 || left === 0 || closed ? "" : `, ${duration((left / rate) * SECOND)} left`;
+  const timeLeft = rate === 0 || left === 0 || paused ? "" : `, ${duration((left / rate) * SECOND)} left`;
   const failures = failed > 0 ? `${count(failed)} failed` : "";
   return join([`${count(done)} of ${count(total)}${timeLeft}`, activity, failures]);
 }
 
-function closedWords({ error, since, nextTryAt, endsAt }: NonNullable<RunState["closed"]>, now: number): string {
-  const nextTry = nextTryAt > now ? `next try in ${duration(nextTryAt - now)}` : "trying again";
+function pausedWords({ error, since, resumesAt, endsAt }: NonNullable<RunState["paused"]>, now: number): string {
+  const nextTry = resumesAt > now ? `next try in ${duration(resumesAt - now)}` : "trying again";
   if (error instanceof ApiError && error.status === 429) return `rate limited, ${nextTry}`;
   return `API down for ${duration(now - since, Math.floor)}, giving up in ${duration(endsAt - now)}`;
 }
 
 /** Says when a run closes and opens again, for a log, given its state now and then. */
 export function createAnnouncer(): (state: RunState, now: number) => string | undefined {
-  let wasClosed = false;
+  let wasPaused = false;
   let lastTime = Number.NEGATIVE_INFINITY;
-  return ({ closed }, now) => {
-    if ((closed !== undefined) === wasClosed || now - lastTime < ANNOUNCEMENT_INTERVAL) return undefined;
-    wasClosed = closed !== undefined;
+  return ({ paused }, now) => {
+    if ((paused !== undefined) === wasPaused || now - lastTime < ANNOUNCEMENT_INTERVAL) return undefined;
+    wasPaused = paused !== undefined;
     lastTime = now;
-    return closed ? closedWords(closed, now) : "the API accepts requests again";
+    return paused ? pausedWords(paused, now) : "the API accepts requests again";
   };
 }
 

@@ -73,7 +73,7 @@ test("--help and --version go to standard output, with exit code 0", async () =>
   expect(help).toMatchObject({ exitCode: 0, stderr: "", stdout: expect.stringContaining("Usage: cancel-upload") });
   expect(help.stdout).not.toContain("--api-key");
   const defaults = help.stdout.replaceAll(/\s+/g, " ").match(/\(default: \w+\)/g);
-  expect(defaults).toEqual(["(default: 8)", "(default: 2)", "(default: 30s)", "(default: 60s)"]);
+  expect(defaults).toEqual(["(default: 8)", "(default: 2)", "(default: 30s)", "(default: 120s)"]);
   expect(await run(process.execPath, [cli, "--version"])).toEqual({ exitCode: 0, stderr: "", stdout: "0.1.0\n" });
 });
 

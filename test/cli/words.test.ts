@@ -5,7 +5,7 @@ import { ApiError, ConnectionError } from "../../src/errors.js";
 import type { RunState } from "../../src/run.js";
 
 const START = 1_000_000;
-const call = { name: "Cancelling upload_1", sent: [], unanswered: 0, maxWait: 60_000 };
+const call = { name: "Cancelling upload_1", requests: [], unconfirmed: 0, maxWait: 60_000 };
 const rateLimit = new ApiError(call, new Response(null, { status: 429 }), {});
 const noResponse = new ConnectionError(call, "connection refused");
 
@@ -15,12 +15,12 @@ function at(seconds: number): number {
 }
 
 function open(inFlight: number, waitingSince = 0): RunState {
-  return { inFlight, waitingSince: at(waitingSince), closed: undefined };
+  return { inFlight, waitingSince: at(waitingSince), paused: undefined };
 }
 
-function closed(error: ApiError | ConnectionError, since: number, nextTryAt: number, endsAt = since + 60): RunState {
-  const times = { since: at(since), nextTryAt: at(nextTryAt), endsAt: at(endsAt) };
-  return { inFlight: 1, waitingSince: at(since), closed: { error, ...times } };
+function paused(error: ApiError | ConnectionError, since: number, resumesAt: number, endsAt = since + 60): RunState {
+  const times = { since: at(since), resumesAt: at(resumesAt), endsAt: at(endsAt) };
+  return { inFlight: 1, waitingSince: at(since), paused: { error, ...times } };
 }
 
 function tally(counts: Partial<Tally>): Tally {
@@ -64,13 +64,13 @@ describe("the progress line", () => {
     ],
     ["no rate below one per second", { succeeded: 1, failed: 1 }, open(2, 3), 3, "1 cancelled, 1 failed  2 in flight"],
     ["no rate in the first second", { succeeded: 3 }, open(2, 0), 0.5, "3 cancelled, 0 failed  2 in flight"],
-    ["a rate limit", { total: 1 }, closed(rateLimit, 1, 6), 2.5, "rate limited, next try in 4 s"],
-    ["the try after a rate limit", { total: 1 }, closed(rateLimit, 1, 6), 6, "rate limited, trying again"],
-    ["an outage", { total: 1 }, closed(noResponse, 8, 22), 20, "API down for 12 s, giving up in 48 s"],
+    ["a rate limit", { total: 1 }, paused(rateLimit, 1, 6), 2.5, "rate limited, next try in 4 s"],
+    ["the try after a rate limit", { total: 1 }, paused(rateLimit, 1, 6), 6, "rate limited, trying again"],
+    ["an outage", { total: 1 }, paused(noResponse, 8, 22), 20, "API down for 12 s, giving up in 48 s"],
     [
-      "no time left while the run is closed, because nobody knows",
+      "no time left while the run is paused, because nobody knows",
       { total: 20_000, succeeded: 100 },
-      closed(noResponse, 8, 22),
+      paused(noResponse, 8, 22),
       20,
       "100 of 20,000  API down for 12 s, giving up in 48 s",
     ],
@@ -89,17 +89,17 @@ describe("without a progress line, a run is announced", () => {
   test("when it closes and when it opens again", () => {
     const announce = createAnnouncer();
     expect(announce(open(8), at(0))).toBeUndefined();
-    expect(announce(closed(noResponse, 10, 12), at(10))).toBe("API down for 0 s, giving up in 60 s");
-    expect(announce(closed(noResponse, 10, 78, 100), at(75))).toBeUndefined();
+    expect(announce(paused(noResponse, 10, 12), at(10))).toBe("API down for 0 s, giving up in 60 s");
+    expect(announce(paused(noResponse, 10, 78, 100), at(75))).toBeUndefined();
     expect(announce(open(8), at(80))).toBe("the API accepts requests again");
     expect(announce(open(8), at(150))).toBeUndefined();
-    expect(announce(closed(rateLimit, 151, 153), at(151))).toBe("rate limited, next try in 2 s");
+    expect(announce(paused(rateLimit, 151, 153), at(151))).toBe("rate limited, next try in 2 s");
   });
 
   test("at most once a minute, even if it closes every other second", () => {
     const announce = createAnnouncer();
     const announced = Array.from({ length: 601 }, (_, second) =>
-      announce(second % 2 ? closed(rateLimit, second, second + 1) : open(8), at(second)),
+      announce(second % 2 ? paused(rateLimit, second, second + 1) : open(8), at(second)),
     );
     const times = announced.flatMap((text, second) => (text === undefined ? [] : [second]));
     expect(times.length).toBeGreaterThan(8);
@@ -107,11 +107,11 @@ describe("without a progress line, a run is announced", () => {
       expect(time - Number(times[index])).toBeGreaterThanOrEqual(60);
   });
 
-  test("not as open if it was never announced as closed", () => {
+  test("not as open if it was never announced as paused", () => {
     const announce = createAnnouncer();
-    announce(closed(rateLimit, 0, 1), at(0));
+    announce(paused(rateLimit, 0, 1), at(0));
     announce(open(8), at(2));
-    expect(announce(closed(rateLimit, 59, 65), at(61))).toBeUndefined();
+    expect(announce(paused(rateLimit, 59, 65), at(61))).toBeUndefined();
     expect(announce(open(8), at(66))).toBe("the API accepts requests again");
   });
 });
