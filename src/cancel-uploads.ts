@@ -54,8 +54,7 @@ export async function* cancelUploads(
   uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { maxWait } = resolveOptions(client, options, OPTIONS);
-  yield* cancelInRun(new Run(maxWait), client, uploadIds, options);
+  yield* cancelInRun(new Run(), client, uploadIds, options);
 }
 
 /** {@link cancelUploads} in a run that can be watched and ended from outside. */

@@ -48,9 +48,9 @@ export async function perform<Result>(
   options: CallOptions = {},
   run?: Run,
 ): Promise<Result> {
-  const { maxRetries, timeout, maxWait, onRetry, headers, signals } = resolveOptions(client, options);
-  const limits = { maxRetries, maxWait };
-  const schedule = run ? run.schedule(limits) : ownSchedule(limits);
+  const resolved = resolveOptions(client, options);
+  const { timeout, maxWait, onRetry, headers, signals } = resolved;
+  const schedule = run ? run.schedule(resolved) : ownSchedule(resolved);
   const call: Call = { name: operation.name, requests: [], unconfirmed: 0, maxWait };
 
   try {

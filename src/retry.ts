@@ -1,4 +1,5 @@
 import { type Check, type Checks, check, isFunction } from "./check.js";
+import type { ResolvedOptions } from "./client.js";
 import { ApiError, type ClientError, ConnectionError, causesOf, InvalidResponseError } from "./errors.js";
 import { sleep } from "./timing.js";
 
@@ -64,7 +65,7 @@ export const RETRY_OPTIONS: Checks<RetryOptions> = {
 /** Decides when a call makes its attempts. It's told how each of them ended. */
 export interface Schedule {
   /** Resolves when the next attempt can be made. Rejects if there will be none, or if one of the signals aborts. */
-  ready(signals: readonly AbortSignal[]): Promise<void>;
+  ready(signals: readonly AbortSignal[]): Promise<void> | undefined;
   succeeded(): void;
   /** @returns How long until the next attempt, in ms; undefined if the error is the call's result. */
   failed(error: ClientError): number | undefined;
@@ -72,17 +73,15 @@ export interface Schedule {
   interrupted(error: unknown): void;
 }
 
-/** The limits that a schedule keeps. */
-export type Limits = Readonly<Pick<typeof RETRY_DEFAULTS, "maxRetries" | "maxWait">>;
-
 /** The schedule of a call on its own. */
-export function ownSchedule({ maxRetries, maxWait }: Limits): Schedule {
+export function ownSchedule({ maxRetries, maxWait }: Pick<ResolvedOptions, "maxRetries" | "maxWait">): Schedule {
   let retries = 0;
-  let delay: number | undefined;
+  let delay = 0;
   return {
-    ready: async (signals) => {
-      if (delay !== undefined) await sleep(delay, signals);
-      delay = undefined;
+    ready: (signals) => {
+      const ms = delay;
+      delay = 0;
+      return ms > 0 ? sleep(ms, signals) : undefined;
     },
     failed: (error) => {
       const asked = waitFor(error);

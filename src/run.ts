@@ -1,4 +1,4 @@
-import { isKeyError } from "./client.js";
+import { isKeyError, type ResolvedOptions } from "./client.js";
 import { type ClientError, ConnectionError } from "./errors.js";
 import {
   backoff,
@@ -6,7 +6,6 @@ import {
   isHopeless,
   isOverload,
   isRetryable,
-  type Limits,
   ownSchedule,
   type Schedule,
   waitFor,
@@ -15,7 +14,7 @@ import { bounded, throwIfAborted } from "./timing.js";
 
 /** A run pauses after this many API-wide failures in a row, or as many as there are calls if that is more. */
 const FAILURES_TO_PAUSE = 5;
-/** The first delay of a run, and its shortest after a failure to resume, in ms: with 0.5 s, much of a limit goes unused. */
+/** The first delay of a pause, and the shortest that ends one in vain, in ms. With 0.5 s, much of a limit goes unused. */
 const MIN_DELAY = 100;
 /** Each success after a pause multiplies the number of attempts that can be in flight by this. */
 const GROWTH = 1.5;
@@ -28,7 +27,6 @@ export class NotSent extends Error {}
 /** What a run is doing. Times are those of `performance.now()`, in ms. */
 export interface RunState {
   readonly inFlight: number;
-  /** Since when it has been waiting for a response. */
   readonly waitingSince: number;
   /** Defined from the start of a pause until something gets through. */
   readonly paused: Pick<Pause, "since" | "error" | "resumesAt" | "endsAt"> | undefined;
@@ -47,9 +45,9 @@ interface Pause {
   readonly isOverdue: boolean;
 }
 
-/** What a run knows of a call. */
+/** What a run knows of a call, and of its last attempt. */
 interface RunCall {
-  /** Why its last attempt failed. */
+  readonly maxWait: number;
   error?: ClientError;
   sentAt: number;
   /** How many calls had got through when it was first sent, or last rejected. */
@@ -65,12 +63,10 @@ interface RunCall {
 export class Run {
   /** How many calls are under way: in flight, or waiting. */
   calls = 0;
-  readonly #maxWait: number;
   readonly #controller = new AbortController();
   /** Aborts when the run ends. */
   readonly ended: AbortSignal = this.#controller.signal;
   readonly #waiting: (() => void)[] = [];
-  /** How many attempts can be in flight. */
   #limit = Number.POSITIVE_INFINITY;
   #inFlight = 0;
   #pause: Pause | undefined;
@@ -79,11 +75,6 @@ export class Run {
   #failuresInARow = 0;
   #successes = 0;
   #waitingSince = 0;
-
-  /** @param maxWait How long the run tries while nothing gets through, in ms. */
-  constructor(maxWait: number) {
-    this.#maxWait = maxWait;
-  }
 
   get state(): RunState {
     return { inFlight: this.#inFlight, waitingSince: this.#waitingSince, paused: this.#pause };
@@ -97,19 +88,16 @@ export class Run {
   }
 
   /** The schedule of one of its calls. */
-  schedule(limits: Limits): Schedule {
-    const call: RunCall = { sentAt: 0, successesBefore: 0, rejections: 0 };
-    const own = ownSchedule(limits); // for failures that have nothing to do with other calls
+  schedule(options: ResolvedOptions): Schedule {
+    const call: RunCall = { maxWait: options.maxWait, sentAt: 0, successesBefore: 0, rejections: 0 };
+    const own = ownSchedule(options); // for failures that have nothing to do with other calls
     return {
-      ready: async (signals) => {
-        await own.ready([...signals, this.ended]).catch(() => {}); // #enter() says why.
-        await this.#enter(call, signals);
-      },
+      ready: (signals) => this.#enter(call, own, signals),
       succeeded: () => this.#succeeded(call),
       failed: (error) => {
         call.error = error;
         const delay = this.#failed(call, error);
-        if (this.#isOver(call) || limits.maxRetries === 0 || !isRetryable(error)) return undefined;
+        if (this.#isOver(call) || options.maxRetries === 0 || !isRetryable(error)) return undefined;
         return delay ?? own.failed(error);
       },
       interrupted: (error) => {
@@ -120,7 +108,8 @@ export class Run {
   }
 
   /** Waits until there is room for an attempt. @throws The call's last error, or NotSent, if there won't be any. */
-  async #enter(call: RunCall, signals: readonly AbortSignal[]): Promise<void> {
+  async #enter(call: RunCall, own: Schedule, signals: readonly AbortSignal[]): Promise<void> {
+    await own.ready([...signals, this.ended])?.catch(() => {}); // The reason is thrown below.
     throwIfAborted(signals);
     while (!this.#isOver(call) && (this.#timer || this.#inFlight + 1 > this.#limit)) {
       await bounded(signals, () => new Promise<void>((wake) => this.#waiting.push(wake)));
@@ -143,7 +132,7 @@ export class Run {
   }
 
   /** The API answered what the call asked, for better or worse. */
-  #succeeded(call: RunCall): void {
+  #succeeded(call: RunCall): undefined {
     this.#waitingSince = performance.now();
     this.#failuresInARow = 0;
     this.#successes += 1;
@@ -156,11 +145,8 @@ export class Run {
 
   /** @returns How long until the run resumes, in ms; undefined if the failure is the call's own. */
   #failed(call: RunCall, error: ClientError): number | undefined {
-    if (isHopeless(error, this.#maxWait)) this.end(error);
-    if (!isApiWide(error)) {
-      this.#succeeded(call);
-      return undefined;
-    }
+    if (isHopeless(error, call.maxWait)) this.end(error);
+    if (!isApiWide(error)) return this.#succeeded(call);
     if (!(error instanceof ConnectionError)) this.#waitingSince = performance.now();
     this.#failuresInARow += 1;
     if (this.#successes > call.successesBefore) call.rejections += 1;
@@ -176,13 +162,11 @@ export class Run {
     const now = performance.now();
     const asked = waitFor(error);
     const last = this.#pause;
-    const { since, endsAt, failures } = last ?? { since: now, endsAt: now + this.#maxWait, failures: 0 };
+    const { since, endsAt, failures } = last ?? { since: now, endsAt: now + call.maxWait, failures: 0 };
     if (last && call.sentAt <= last.failedAt) {
       this.#pause = { ...last, resumesAt: Math.max(last.resumesAt, now + (asked ?? 0)) };
     } else {
-      // An attempt from before that time doesn't count: the process can have been suspended since.
-      const isOverdue = call.sentAt >= endsAt;
-      if (isOverdue && call.rejections === 0) this.end(error);
+      const isOverdue = call.sentAt >= endsAt; // not now: the process can have been suspended since
       const own = Math.min(backoff(MIN_DELAY, failures), endsAt - now);
       const delay = Math.max(asked ?? own, last ? MIN_DELAY : 0);
       this.#pause = { since, error, failedAt: now, failures: failures + 1, resumesAt: now + delay, endsAt, isOverdue };
@@ -194,7 +178,7 @@ export class Run {
       this.#timer = undefined;
       this.#wake();
     }, delay);
-    if (this.ended.aborted) clearTimeout(this.#timer);
+    if (this.#pause.isOverdue && call.rejections === 0) this.end(error);
     return delay;
   }
 

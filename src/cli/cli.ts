@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const total = await countEntries(args);
   const resultsFile = resume === undefined ? undefined : await openResultsFile(resume, dryRun);
 
-  const run = new Run(maxWait);
+  const run = new Run();
   const giveUp = new AbortController();
   const tally = Object.assign(new Tally(), { total, success: dryRun ? "would be sent" : "cancelled" });
   const record = (result: string) => {
