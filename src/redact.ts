@@ -17,8 +17,9 @@ export function credentialsOf(headers: Headers): string[] {
   return CREDENTIAL_HEADERS.flatMap((name) => {
     const value = headers.get(name) ?? "";
     const credential = name === "authorization" ? value.replace(/^[\w-]+ +/, "") : value; // without its scheme
+    const parts = credential.split(/[\s,;]+/);
     // Some schemes carry several values, as name="value" pairs.
-    return [credential, ...credential.split(/[\s,;]+/), ...credential.split(/[\s,;"]+|\b[\w-]+=/)];
+    return [credential, ...parts, ...parts.flatMap((part) => part.slice(part.indexOf("=") + 1).split('"'))];
   });
 }
 

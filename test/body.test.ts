@@ -1,13 +1,14 @@
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
-import { type Client, cancelUpload, createClient } from "../src/index.js";
+import { type Client, cancelUpload, cancelUploads, createClient } from "../src/index.js";
 import { clientOf } from "./support/client.js";
 import { cancelledUpload } from "./support/contract.js";
 import { endless } from "./support/faults.js";
 import { rejection } from "./support/rejection.js";
-import { serve } from "./support/server.js";
+import { json, serve } from "./support/server.js";
 import { until } from "./support/timers.js";
 
 const MIB = 1024 * 1024;
@@ -89,6 +90,86 @@ test("after an abort the rest of the body isn't read, even if a custom fetch kee
   const call = cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123", controller);
   expect(await rejection(call)).toBe(controller.signal.reason);
   await until(() => cancel.mock.calls.length > 0);
+});
+
+describe("a response can come from another realm, as in jsdom, a vm context or a worker", () => {
+  const otherRealm: { readonly bytes: (text: string) => Uint8Array; readonly fail: () => never } = runInNewContext(
+    `({
+      bytes: (codes) => Uint8Array.from(codes),
+      fail: () => { throw new TypeError("fetch failed", { cause: Object.assign(new Error("no"), { code: "ECONNRESET" }) }); },
+    })`,
+  );
+  const text = JSON.stringify(Object.assign({}, cancelledUpload, { filename: "übung.jsonl" }));
+  const chunk = (part: Buffer) => Reflect.apply(otherRealm.bytes, undefined, [[...part]]);
+
+  test.for([1, 2, 7])("its body in %d chunks, which may split a character", async (count) => {
+    const bytes = Buffer.from(text);
+    const size = Math.ceil(bytes.length / count);
+    const body = new ReadableStream({
+      start: (stream) => {
+        for (let from = 0; from < bytes.length; from += size) stream.enqueue(chunk(bytes.subarray(from, from + size)));
+        stream.close();
+      },
+    });
+    const client = clientWith(async () => new Response(body));
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(JSON.parse(text));
+  });
+
+  test("the Response itself, and middleware can still replace it", async () => {
+    class OtherResponse {
+      readonly #response = Response.json(cancelledUpload, { headers: { "x-request-id": "req_1" } });
+      readonly ok = true;
+      readonly status = 200;
+      readonly headers = this.#response.headers;
+      readonly body = this.#response.body;
+      clone = () => this.#response.clone();
+      text = () => this.#response.text();
+    }
+    const client = clientWith(async () => new OtherResponse());
+    expect(await cancelUpload(client, "upload_abc123")).toMatchObject({ _request_id: "req_1" });
+    client.use({ onResponse: ({ response }) => new Response(response.body) });
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+  });
+
+  test("an error that fetch throws", async () => {
+    const client = createClient({ apiKey: "sk-test", maxRetries: 0, fetch: async () => otherRealm.fail() });
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({
+      name: "ConnectionError",
+      message: "Cancelling upload_abc123 failed: no response, no (attempts: 1)",
+      cause: { name: "TypeError", cause: { code: "ECONNRESET" } },
+    });
+  });
+
+  test("an error that apiKey() throws, which is the one that the call rejects with", async () => {
+    const thrown: unknown = runInNewContext("new Error('the vault is locked')");
+    const client = createClient({ apiKey: () => Promise.reject(thrown) });
+    expect(await rejection(cancelUpload(client, "upload_abc123"))).toBe(thrown);
+    for await (const { error } of cancelUploads(client, [])) expect(error).toBe(thrown);
+  });
+});
+
+describe("the resolved Upload has the request ID of the response as _request_id, which isn't enumerable", () => {
+  test.for([
+    ["req_1", { "x-request-id": "req_1" }],
+    [null, {}],
+  ] as const)("%j", async ([requestId, headers]) => {
+    await using server = await serve(json(200, cancelledUpload, headers));
+    const upload = await cancelUpload(clientOf(server), "upload_abc123");
+    expect(upload._request_id).toBe(requestId);
+    expect(Object.keys(upload)).not.toContain("_request_id");
+    expect(upload).toEqual(cancelledUpload);
+    for await (const result of cancelUploads(clientOf(server), ["upload_abc123"])) {
+      expect(result.upload?._request_id).toBe(requestId);
+    }
+  });
+});
+
+test("a 204 that only resembles a Response is an InvalidResponseError", async () => {
+  const client = clientWith(async () => ({ ok: true, status: 204, headers: new Headers(), text: async () => "" }));
+  expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({
+    name: "InvalidResponseError",
+    status: 204,
+  });
 });
 
 describe("a custom fetch can resolve to something that only resembles a Response", () => {

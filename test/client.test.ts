@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import createOpenapiClient from "openapi-fetch";
 import { afterEach, describe, expect, inject, test, vi } from "vitest";
-import { type Client, type ClientOptions, cancelUpload, createClient } from "../src/index.js";
+import { type Client, type ClientOptions, cancelUpload, cancelUploads, createClient } from "../src/index.js";
 import { clientOf, post } from "./support/client.js";
 import { cancelledUpload } from "./support/contract.js";
 import { rejection } from "./support/rejection.js";
@@ -9,6 +9,7 @@ import { cancelling, serve } from "./support/server.js";
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
 });
 
 test("a plain POST is openapi-fetch's own, with the key", async () => {
@@ -54,6 +55,83 @@ test("missing options come from the environment", async () => {
     "openai-organization": "org-environment",
     "openai-project": "proj_environment",
   });
+});
+
+describe("with apiKey: null, no key is sent, because a server of your own adds it", () => {
+  test("even if the environment has one", async () => {
+    await using server = await serve(cancelling);
+    vi.stubEnv("OPENAI_API_KEY", "sk-environment");
+    const client = clientOf(server, { apiKey: null });
+    expect(await cancelUpload(client, "upload_abc123")).toEqual(cancelledUpload);
+    await post(client);
+    for (const { headers } of server.requests) expect(headers).not.toHaveProperty("authorization");
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test("but a header of the caller is", async () => {
+    await using server = await serve(cancelling);
+    const client = clientOf(server, { apiKey: null, headers: { authorization: "Session 123456" } });
+    await cancelUpload(client, "upload_abc123");
+    expect(server.requests[0]?.headers.authorization).toBe("Session 123456");
+  });
+});
+
+describe("in a page, baseUrl can be relative", () => {
+  test.for([
+    ["/api", "https://shop.example/api"],
+    ["api/openai/", "https://shop.example/admin/api/openai"],
+  ])("%s", async ([baseUrl, expected]) => {
+    vi.stubGlobal("location", new URL("https://shop.example/admin/?tab=files#top"));
+    const sent: string[] = [];
+    const fetch = async ({ url }: Request) => {
+      sent.push(url);
+      return Response.json(cancelledUpload);
+    };
+    await cancelUpload(createClient({ apiKey: null, baseUrl, fetch }), "upload_abc123");
+    expect(sent).toEqual([`${expected}/uploads/upload_abc123/cancel`]);
+  });
+
+  test("and where there is no page, it must be absolute", () => {
+    expect(() => createClient({ baseUrl: "/api" })).toThrow("baseUrl must be an http(s) URL");
+  });
+});
+
+test.for(["?a=1", "#v1"])("a baseUrl with %s is a TypeError", (end) => {
+  const expected = "baseUrl must be a URL without a user, query or fragment";
+  expect(() => createClient({ baseUrl: `https://gateway.example/v1${end}` })).toThrow(expected);
+});
+
+describe("an option whose name differs from a known one only in case, - or _ is a TypeError that names the right one", () => {
+  test.for([
+    ["baseURL", "baseUrl"],
+    ["base_url", "baseUrl"],
+    ["api_key", "apiKey"],
+    ["apikey", "apiKey"],
+    ["max-retries", "maxRetries"],
+    ["Headers", "headers"],
+  ] as const)("%s", async ([name, known]) => {
+    const error = `${name} is not an option; use ${known}`;
+    expect(() => createClient({ [name]: "x" })).toThrow(new TypeError(error));
+  });
+
+  test("also among the options of a call and of a run", async () => {
+    const client = createClient({ apiKey: "sk-test" });
+    const call: Promise<unknown> = Reflect.apply(cancelUpload, undefined, [client, "upload_1", { maxretries: 0 }]);
+    expect(String(await rejection(call))).toBe("TypeError: maxretries is not an option; use maxRetries");
+    const results: AsyncGenerator = Reflect.apply(cancelUploads, undefined, [client, [], { Concurrency: 2 }]);
+    expect(String(await rejection(results.next()))).toBe("TypeError: Concurrency is not an option; use concurrency");
+  });
+
+  test("but an option that is the platform's passes", () => {
+    expect(() => createClient({ apiKey: "sk-test", keepalive: true, cache: "no-store" })).not.toThrow();
+  });
+});
+
+test("the client's signal aborts a plain POST, too", async () => {
+  const controller = new AbortController();
+  await using server = await serve(() => controller.abort(new Error("enough")));
+  const client = clientOf(server, { signal: controller.signal });
+  expect(await rejection(post(client))).toBe(controller.signal.reason);
 });
 
 test("a variable that contains only whitespace counts as unset", async () => {

@@ -91,6 +91,39 @@ test("an ApiError and an InvalidResponseError have the response's status, reques
   }
 });
 
+describe("a 4xx after an attempt on which the API may have acted says that it's unconfirmed:", () => {
+  const soon = { "retry-after-ms": "1" };
+  test.for<[string, RequestListener, unconfirmed: boolean]>([
+    ["500", json(500, {}, soon), true],
+    ["502", json(502, {}, soon), true],
+    ["504", json(504, {}, soon), true],
+    ["520", json(520, {}, soon), true],
+    ["503, which says that it didn't act", json(503, {}, soon), false],
+    ["429", json(429, {}, soon), false],
+  ])("%s", async ([, respond, isUnconfirmed]) => {
+    await using server = await serve(inTurn(respond, json(400, {})));
+    const error = String(await rejection(cancelUpload(clientOf(server), "upload_abc123")));
+    expect(error).toMatch(isUnconfirmed ? /\(unconfirmed: 1, attempts: 2\)$/ : /400 \{\} \(attempts: 2\)$/);
+  });
+});
+
+test("a body that can't be read is a ConnectionError that says which response came", async () => {
+  await using server = await serve((_request, response) => {
+    response.writeHead(200, { "content-encoding": "gzip", "x-request-id": "req_1" }).end("not gzip");
+  });
+  const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
+  expect(String(error)).toBe(
+    "ConnectionError: Cancelling upload_abc123 failed: 200 with a body that can't be read, incorrect header check (request: req_1, attempts: 1)",
+  );
+});
+
+test("an error's `problem` is what happened, without the name of the call and the details", async () => {
+  await using server = await serve(json(404, { error: { message: "No such Upload: upload_abc123" } }));
+  const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
+  expect(error).toMatchObject({ problem: "404 No such Upload: upload_abc123" });
+  expect(Object.keys(Object(error))).not.toContain("problem");
+});
+
 test("if an earlier attempt got no response, a later error says so", async () => {
   const error = documentedErrors.find(({ name }) => name === "already_cancelled")?.error;
   await using server = await serve(inTurn((request) => request.socket.destroy(), json(400, { error })));

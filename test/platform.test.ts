@@ -20,7 +20,7 @@ test("the fetch and Request of undici work as options", async () => {
   expect(server.requests.map(({ method }) => method)).toEqual(["POST", "POST"]);
 });
 
-test("a dispatcher in requestInitExt is used, by the platform's fetch and by a custom one", async () => {
+test("a dispatcher in requestInitExt is used by cancelUpload() and client.POST(), with the platform's fetch and a custom one", async () => {
   const dispatch = vi.fn(() => {
     throw new Error("dispatched");
   });
@@ -32,8 +32,9 @@ test("a dispatcher in requestInitExt is used, by the platform's fetch and by a c
       ...(fetch && { fetch }),
     });
     await rejection(cancelUpload(client, "upload_abc123"));
+    await rejection(post(client));
   }
-  expect(dispatch).toHaveBeenCalledTimes(2);
+  expect(dispatch).toHaveBeenCalledTimes(4);
 });
 
 describe("a client follows a later replacement of", () => {

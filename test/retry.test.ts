@@ -1,11 +1,14 @@
-import { describe, expect, test, vi } from "vitest";
-import { ApiError, ConnectionError, cancelUpload, createClient } from "../src/index.js";
+import { createServer } from "node:http";
+import { ProxyAgent } from "undici";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { ApiError, ConnectionError, cancelUpload, cancelUploads, createClient } from "../src/index.js";
 import { clientOf } from "./support/client.js";
 import { cancelledUpload } from "./support/contract.js";
 import { lost } from "./support/faults.js";
 import { rejection } from "./support/rejection.js";
-import { cancelling, inTurn, json, serve } from "./support/server.js";
-import { fakeTimers } from "./support/timers.js";
+import { collect, ids } from "./support/results.js";
+import { cancelling, inTurn, json, listen, serve } from "./support/server.js";
+import { fakeTimers, until } from "./support/timers.js";
 
 const NEW_YEAR = "2026-01-01T00:00:00Z";
 /** So that a retry doesn't take time. */
@@ -111,6 +114,55 @@ describe("a failure that a retry can't help rejects immediately", () => {
   });
 });
 
+describe("a proxy that refuses to connect", () => {
+  /** A fetch through a proxy that answers CONNECT with this status. */
+  async function proxied(status: number) {
+    const proxy = createServer();
+    proxy.on("connect", (_request, socket) => socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`));
+    const port = await listen(proxy);
+    const dispatcher = new ProxyAgent(`http://127.0.0.1:${port}`);
+    onTestFinished(async () => {
+      await dispatcher.destroy();
+      proxy.closeAllConnections();
+      proxy.close();
+    });
+    const fetch = vi.fn((request: Request, init?: RequestInit) => globalThis.fetch(request, init));
+    const client = createClient({ apiKey: "sk-test", requestInitExt: { dispatcher }, fetch });
+    return { client, fetch };
+  }
+
+  test.for([407, 403])("isn't asked again, and the error gives its status: %d", async (status) => {
+    const { client, fetch } = await proxied(status);
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(error).toMatchObject({ name: "ConnectionError", attempts: 1 });
+    expect(String(error)).toContain(`no response, Proxy response (${status}) !== 200 when HTTP Tunneling`);
+    expect(fetch).toHaveBeenCalledTimes(1);
+  });
+
+  test("ends a run", async () => {
+    const { client, fetch } = await proxied(407);
+    const { results, thrown } = await collect(cancelUploads(client, ids(100), { concurrency: 4 }));
+    expect(thrown).toMatchObject({ name: "ConnectionError" });
+    expect([results.length, fetch.mock.calls.length]).toEqual([4, 4]);
+  });
+
+  test("for now is asked again: 503", async () => {
+    const { client, fetch } = await proxied(503);
+    await rejection(cancelUpload(client, "upload_abc123", { maxRetries: 1 }));
+    expect(fetch).toHaveBeenCalledTimes(2);
+  });
+});
+
+test("a dispatcher of another undici than fetch isn't tried again, and the error says what helps", async () => {
+  const cause = Object.assign(new Error("invalid onRequestStart method"), { code: "UND_ERR_INVALID_ARG" });
+  const fetch = vi.fn(() => Promise.reject(new TypeError("fetch failed", { cause })));
+  const error = await rejection(cancelUpload(createClient({ apiKey: "sk-test", fetch }), "upload_abc123"));
+  expect(String(error)).toContain(
+    "no response, invalid onRequestStart method: pass the dispatcher's own fetch and Request, too (attempts: 1)",
+  );
+  expect(fetch).toHaveBeenCalledTimes(1);
+});
+
 describe("x-should-retry is honored", () => {
   test("true, for a status that isn't retried otherwise", async () => {
     await using server = await serve(inTurn(json(400, {}, { ...soon, "x-should-retry": "true" }), cancelling));
@@ -139,8 +191,16 @@ describe("the delay before a retry", () => {
       expect(delay).toBeGreaterThanOrEqual(most * 0.75 - 1);
       expect(delay).toBeLessThanOrEqual(most);
     }
-    const first = [...(await delays({}, 1)), ...(await delays({}, 1)), ...(await delays({}, 1))];
-    expect(new Set(first).size).toBeGreaterThan(1);
+    const random = vi.spyOn(Math, "random");
+    for (const [value, delay] of [
+      [0, 500],
+      [0.5, 437],
+      [1, 375],
+    ] as const) {
+      random.mockReturnValue(value);
+      expect(await delays({}, 1)).toEqual([delay]);
+    }
+    random.mockRestore();
   });
 
   test.for<[HeadersInit, number]>([
@@ -279,6 +339,38 @@ describe("onRetry is called", () => {
     expect(fetch).toHaveBeenCalledTimes(1);
     expect(replaced).not.toHaveBeenCalled();
     expect(pending()).toBe(0);
+  });
+
+  test("and waited for, for as long as it takes", async () => {
+    await using server = await serve(inTurn(json(500, {}, soon), cancelling));
+    let finish = () => {};
+    const onRetry = vi.fn(
+      () =>
+        new Promise<void>((resolve) => {
+          finish = resolve;
+        }),
+    );
+    const call = cancelUpload(clientOf(server, { onRetry }), "upload_abc123");
+    await until(() => onRetry.mock.calls.length > 0);
+    await fetch(server.url); // A retry would arrive before this request.
+    expect(server.requests).toHaveLength(2);
+    finish();
+    expect(await call).toEqual(cancelledUpload);
+  });
+
+  test.for<[string, () => Promise<void>]>([
+    ["rejects", () => Promise.reject(new Error("the log is full"))],
+    [
+      "throws",
+      () => {
+        throw new Error("the log is full");
+      },
+    ],
+  ])("and if it %s, the call rejects with its error, without a retry", async ([, onRetry]) => {
+    await using server = await serve(json(500, {}, soon));
+    const call = cancelUpload(clientOf(server, { onRetry }), "upload_abc123");
+    expect(String(await rejection(call))).toBe("Error: the log is full");
+    expect(server.requests).toHaveLength(1);
   });
 
   test.for([

@@ -1,7 +1,8 @@
 import { EventEmitter, getEventListeners, once } from "node:events";
 import type { RequestListener } from "node:http";
 import { setImmediate } from "node:timers/promises";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { cancelUpload, createClient } from "../src/index.js";
 import { clientOf, post } from "./support/client.js";
 import { cancelledUpload } from "./support/contract.js";
@@ -108,6 +109,48 @@ test("a response that arrives after the timeout doesn't count", async () => {
   expect(String(await rejected)).toMatch(/400 \{\} \(unconfirmed: 1, attempts: 2\)$/);
 });
 
+test("a timeout before the key is there says so", async () => {
+  const pending = fakeTimers();
+  const client = createClient({ apiKey: () => new Promise(() => {}), maxRetries: 0 });
+  const rejected = rejection(cancelUpload(client, "upload_abc123"));
+  await until(() => pending() > 0);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(String(await rejected)).toBe(
+    "TimeoutError: Cancelling upload_abc123 failed: apiKey() or middleware didn't finish within 30000 ms (attempts: 0)",
+  );
+});
+
+test.for(["identity", "gzip"])(
+  "a response that arrived while the process was suspended, until after the timeout, counts: %s",
+  async (encoding) => {
+    // Responds from another thread, because this one stands still.
+    const hasResponded = new Int32Array(new SharedArrayBuffer(4));
+    const body = JSON.stringify(cancelledUpload).padEnd(100_000);
+    const program = `
+      const { createServer } = require("node:http");
+      const { gzipSync } = require("node:zlib");
+      const { parentPort, workerData: { body, encoding, hasResponded } } = require("node:worker_threads");
+      const server = createServer((request, response) => {
+        parentPort.postMessage("request");
+        response.writeHead(200, { "content-encoding": encoding });
+        response.end(encoding === "gzip" ? gzipSync(body) : body, () => {
+          Atomics.store(hasResponded, 0, 1);
+          Atomics.notify(hasResponded, 0);
+        });
+      });
+      server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`;
+    const worker = new Worker(program, { eval: true, workerData: { body, encoding, hasResponded } });
+    onTestFinished(async () => void (await worker.terminate()));
+    const [port] = await once(worker, "message");
+    const call = cancelUpload(clientOf({ url: `http://127.0.0.1:${port}/v1` }, { timeout: 300 }), "upload_abc123");
+    await once(worker, "message");
+    Atomics.wait(hasResponded, 0, 0);
+    const end = performance.now() + 400;
+    while (performance.now() < end); // the timer is due long before anything is read
+    expect(await call).toEqual(cancelledUpload);
+  },
+);
+
 test("if the time is up before the key is there, the attempt was not sent and doesn't count", async () => {
   fakeTimers();
   const keys = [new Promise<string>(() => {}), "sk-test"];
@@ -138,11 +181,11 @@ describe("a call that fails leaves no listener and no timer behind", () => {
   });
 });
 
-test("10,000 calls on one signal leave no listener on it, and cause no warning", async () => {
+test("300 calls on one signal leave no listener on it, and cause no warning", async () => {
   const warned = vi.spyOn(process, "emitWarning");
   const client = createClient({ apiKey: "sk-test", fetch: async () => Response.json(cancelledUpload) });
   const { signal } = new AbortController();
-  for (let batch = 0; batch < 100; batch += 1) {
+  for (let batch = 0; batch < 3; batch += 1) {
     await Promise.all(Array.from({ length: 100 }, () => cancelUpload(client, "upload_abc123", { signal })));
   }
   expect(getEventListeners(signal, "abort")).toHaveLength(0);
@@ -234,6 +277,37 @@ describe("an abort rejects immediately with the signal's reason, and nothing mor
     const { signal } = controller;
     expect(await rejection(cancelUpload(clientOf(server, { signal }), "upload_abc123"))).toBe("enough");
     expect(await rejection(post(clientOf(server), { signal }))).toBe("enough");
+  });
+
+  test.for<[string, (abort: () => void) => unknown]>([
+    ["in flight", (abort) => abort()],
+    ["before the first request", () => undefined],
+  ])(
+    "with an AbortError if the signal has no reason, as with the abort-controller package: %s",
+    async ([, respond]) => {
+      const events = new EventTarget();
+      const signal = Object.assign(events, { aborted: false, reason: undefined });
+      const abort = () => {
+        signal.aborted = true;
+        events.dispatchEvent(new Event("abort"));
+      };
+      await using server = await serve(() => respond(abort));
+      if (respond.length === 0) abort();
+      const call: Promise<unknown> = Reflect.apply(cancelUpload, undefined, [clientOf(server), "upload_1", { signal }]);
+      expect(await rejection(call)).toMatchObject({ name: "AbortError" });
+    },
+  );
+
+  test("while it waits for onRetry", async () => {
+    await using server = await serve(json(500, {}));
+    const controller = new AbortController();
+    const onRetry = () => {
+      controller.abort("enough");
+      return new Promise<void>(() => {});
+    };
+    const options = { signal: controller.signal, onRetry };
+    expect(await rejection(cancelUpload(clientOf(server), "upload_abc123", options))).toBe("enough");
+    expect(server.requests).toHaveLength(1);
   });
 
   test.for([null, 0, "", false])("even if the reason is %j", async (reason) => {
