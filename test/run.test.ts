@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { cancelInRun } from "../src/cancel-uploads.js";
 import { type CancelUploadsOptions, cancelUploads, createClient } from "../src/index.js";
+import { Run } from "../src/run.js";
 import { collect, ids } from "./support/results.js";
 import { idOf } from "./support/server.js";
 
@@ -8,6 +10,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -29,9 +32,9 @@ function status(code: number, headers: HeadersInit = {}): Response {
   return Response.json({ error: { message: "no" } }, { status: code, headers });
 }
 
-/** Cancels `count` Uploads in simulated time. */
+/** Cancels so many Uploads, or these, in simulated time. */
 async function simulate(
-  count: number,
+  source: number | AsyncIterable<string>,
   api: Api,
   options: CancelUploadsOptions & { readonly apiKey?: () => Promise<string> | string } = {},
 ) {
@@ -49,7 +52,7 @@ async function simulate(
       return (await api({ id, time, count: nth })) ?? Response.json({ id, status: "cancelled" });
     },
   });
-  const run = collect(cancelUploads(client, ids(count), callOptions));
+  const run = collect(cancelUploads(client, typeof source === "number" ? ids(source) : source, callOptions));
   await vi.runAllTimersAsync();
   const { results, thrown } = await run;
   expect(vi.getTimerCount()).toBe(0);
@@ -95,6 +98,7 @@ describe("no ID fails because of", () => {
 
   test.for<[string, Api]>([
     ["500", () => status(500)],
+    ["408", () => status(408)],
     ["refused connections", connectionRefused],
   ])("an outage of 8 s: %s", async ([, api]) => {
     for (const from of [0, 60]) {
@@ -331,6 +335,78 @@ test("at a limit of 200 requests per second, 2,000 cancels take little longer th
   expect([results.length, failed]).toEqual([2_000, []]);
   expect(sent.length).toBeLessThan(2_200);
   expect(duration).toBeLessThan(15_000);
+});
+
+test("with concurrency: 1, an outage that begins in mid-run costs one ID at most", async () => {
+  const api: Api = ({ time }) => (time > 200 && time < 8_000 ? status(500) : undefined);
+  const { results, failed, thrown } = await simulate(50, api, { concurrency: 1 });
+  expect([results.length, thrown]).toEqual([50, undefined]);
+  expect(failed.length).toBeLessThanOrEqual(1);
+});
+
+test("a pause also applies to an ID that comes while no call waits", async () => {
+  const api: Api = ({ time }) => (time < 100 ? status(429, { "retry-after": "30" }) : undefined);
+  const source = (async function* () {
+    yield "upload_0";
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    yield "upload_1";
+  })();
+  const { sent } = await simulate(source, api, { maxRetries: 0 });
+  expect(sent.map(({ time }) => time)).toEqual([0, 30_000 + LATENCY]);
+});
+
+test("a 429 that comes after the run has ended leaves no timer behind", async () => {
+  const api: Api = async ({ id }) => {
+    if (id === "upload_0") return status(401);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    return status(429, { "retry-after": "60" });
+  };
+  const { thrown, duration } = await simulate(2, api); // It counts the timers.
+  expect(thrown).toMatchObject({ status: 401 });
+  expect(duration).toBe(1_000 + LATENCY);
+});
+
+test("a run that was suspended during a pause for longer than maxWait tries once more before it gives up", async () => {
+  const now = performance.now.bind(performance);
+  let suspended = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => now() + suspended);
+  const api: Api = ({ count }) => {
+    if (count === 3) suspended = 300_000;
+    return count <= 3 ? status(429) : undefined;
+  };
+  const { failed, thrown } = await simulate(20, api, { concurrency: 1 });
+  expect([failed, thrown]).toEqual([[], undefined]);
+});
+
+test("a run that can be watched tells what it is doing", async () => {
+  let respond = (_response: Response) => {};
+  const fetch = vi.fn(
+    () =>
+      new Promise<Response>((resolve) => {
+        respond = resolve;
+      }),
+  );
+  const run = new Run();
+  const start = performance.now();
+  const client = createClient({ apiKey: "sk-test", fetch, maxWait: 60_000 });
+  const collected = collect(cancelInRun(run, client, ["upload_0"], {}));
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(run.state).toEqual({ inFlight: 1, waitingSince: start, paused: undefined });
+  respond(status(429, { "retry-after": "5" }));
+  await vi.advanceTimersByTimeAsync(1_000);
+  const since = start + 2_000;
+  const paused = {
+    since,
+    resumesAt: since + 5_000,
+    endsAt: since + 60_000,
+    error: expect.objectContaining({ status: 429 }),
+  };
+  expect(run.state).toMatchObject({ inFlight: 0, waitingSince: since, paused });
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(run.state).toMatchObject({ inFlight: 1, waitingSince: since + 5_000, paused });
+  respond(Response.json({ id: "upload_0", status: "cancelled" }));
+  await collected;
+  expect(run.state).toMatchObject({ inFlight: 0, paused: undefined });
 });
 
 describe("a run ends", () => {

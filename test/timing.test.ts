@@ -142,7 +142,10 @@ test.for(["identity", "gzip"])(
     const worker = new Worker(program, { eval: true, workerData: { body, encoding, hasResponded } });
     onTestFinished(async () => void (await worker.terminate()));
     const [port] = await once(worker, "message");
-    const call = cancelUpload(clientOf({ url: `http://127.0.0.1:${port}/v1` }, { timeout: 300 }), "upload_abc123");
+    const call = cancelUpload(
+      clientOf({ url: `http://127.0.0.1:${port}/v1` }, { timeout: 300, maxRetries: 0 }),
+      "upload_abc123",
+    );
     await once(worker, "message");
     Atomics.wait(hasResponded, 0, 0);
     const end = performance.now() + 400;
