@@ -4,7 +4,7 @@ import { CALL_OPTIONS, type Client, resolveOptions } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
 import { NotSent, Run } from "./run.js";
 import { isError, textOf } from "./text.js";
-import { reasonOf, subscribe } from "./timing.js";
+import { subscribe, throwIfAborted } from "./timing.js";
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -49,25 +49,26 @@ export type UploadIds = Items<string> & object;
  *   console.log(uploadId, upload ? upload.status : error.message);
  * }
  */
-export async function* cancelUploads(
+export function cancelUploads(
   client: Client,
   uploadIds: UploadIds,
   options: CancelUploadsOptions = {},
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  yield* cancelInRun(new Run(), client, uploadIds, options);
+  return cancelInRun(new Run(), client, uploadIds, options);
 }
 
 /** {@link cancelUploads} in a run that can be watched and ended from outside. */
-export function cancelInRun(
+export async function* cancelInRun(
   run: Run,
   client: Client,
   uploadIds: UploadIds,
   options: CancelUploadsOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
   const { signals } = resolveOptions(client, options, OPTIONS);
-  const { concurrency = DEFAULT_CONCURRENCY } = options;
   const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
   check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
+  throwIfAborted(signals);
+
   const settle = async (uploadId: string): Promise<CancelUploadResult> => {
     run.calls += 1;
     try {
@@ -83,13 +84,12 @@ export function cancelInRun(
       run.calls -= 1;
     }
   };
-  for (const signal of signals) if (signal.aborted) run.end(reasonOf(signal));
-  const subscriptions = run.ended.aborted
-    ? []
-    : signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
-  const onLeave = () => {
+  const subscriptions = signals.map((signal) => subscribe(signal, (reason) => run.end(reason)));
+  try {
+    const { concurrency = DEFAULT_CONCURRENCY } = options;
+    const onLeave = () => run.end(undefined);
+    yield* concurrently(uploadIds, settle, { limit: concurrency, ended: run.ended, onLeave });
+  } finally {
     for (const unsubscribe of subscriptions) unsubscribe();
-    run.end(undefined);
-  };
-  return concurrently(uploadIds, settle, { limit: concurrency, ended: run.ended, onLeave });
+  }
 }

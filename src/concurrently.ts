@@ -4,11 +4,11 @@ import { subscribe } from "./timing.js";
 export type Items<Item> = Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>;
 
 interface ConcurrencyOptions {
-  /** How many items can be in hand: being worked on, or finished with a result that hasn't been taken yet. */
+  /** How many items can be in progress: being worked on, or finished with a result that the consumer hasn't taken yet. */
   readonly limit: number;
-  /** Once it aborts, no more items are taken. */
+  /** Once it aborts, no more items are taken from the source. */
   readonly ended: AbortSignal;
-  /** Called when the loop over the results is left. Items in hand are still finished. */
+  /** Called when the consumer leaves the loop over the results, and at its end. Work in progress still finishes. */
   readonly onLeave: () => void;
 }
 
@@ -16,7 +16,7 @@ interface ConcurrencyOptions {
  * Works on up to `limit` items at a time and yields each result as it settles. Takes an item only if there is room for it.
  *
  * @param work Must not reject.
- * @throws What `items` throws, or the reason of `ended`, both after the results of the items in hand.
+ * @throws What `items` throws, or the reason of `ended`, both after the results of the items in progress.
  */
 export async function* concurrently<Item, Result>(
   items: Items<Item>,
@@ -28,7 +28,7 @@ export async function* concurrently<Item, Result>(
   const settled: Result[] = [];
   let working = 0;
   let taking: Promise<void> | undefined;
-  let isClosed = false; // The source has ended, has failed, or was told to close.
+  let isExhausted = false; // The source has ended, has failed, or was told to close.
   let failure: { readonly error: unknown } | undefined;
   let wake = () => {};
 
@@ -36,13 +36,13 @@ export async function* concurrently<Item, Result>(
     new Promise<void>((resolve) => {
       wake = resolve;
     });
-  const hasRoom = () => !isClosed && working + settled.length < limit;
+  const hasRoom = () => !isExhausted && working + settled.length < limit;
   const take = async () => {
     try {
       while (hasRoom()) {
         const { done, value } = await source.next();
-        if (done) isClosed = true;
-        else await start(value); // Even if the loop is being left: the item was taken.
+        if (done) isExhausted = true;
+        else start(await value); // Even if the source was told to close meanwhile: it handed over the item.
       }
     } catch (error) {
       failure = { error };
@@ -51,8 +51,7 @@ export async function* concurrently<Item, Result>(
     taking = undefined;
     wake();
   };
-  const start = async (value: Item | PromiseLike<Item>) => {
-    const item = await value;
+  const start = (item: Item) => {
     working += 1;
     void work(item).then((result) => {
       working -= 1;
@@ -61,13 +60,12 @@ export async function* concurrently<Item, Result>(
     });
   };
   const close = async () => {
-    if (isClosed) return;
-    isClosed = true;
+    if (isExhausted) return;
+    isExhausted = true;
     await source.return?.();
   };
   /** Doesn't wait for long: a source that is waiting for its next item may never close. */
   const tryToClose = () => Promise.race([close().then(() => taking), new Promise((resolve) => setTimeout(resolve))]);
-  /** Finishes the items in progress, and those that the source still hands over. */
   const finish = async () => {
     await (taking ? tryToClose() : close());
     while (working > 0) await change();

@@ -165,7 +165,7 @@ describe("an error of the source is thrown after the results of the items that w
   });
 });
 
-describe("when the loop is left", () => {
+describe("when the consumer leaves the loop", () => {
   const ways: [string, (results: AsyncIterable<string>) => Promise<void>][] = [
     [
       "by break",
@@ -230,7 +230,7 @@ describe("when the loop is left", () => {
     });
   }
 
-  test("onLeave is called before the items in hand have finished", async () => {
+  test("onLeave is called before the work in progress has finished", async () => {
     const onLeave = vi.fn();
     const finished = vi.fn();
     const work = async (item: string) => {
@@ -286,7 +286,7 @@ describe("when the loop is left", () => {
 });
 
 describe("when `ended` aborts", () => {
-  test("no more items are taken, and its reason is thrown after the results of those in hand", async () => {
+  test("no more items are taken, and its reason is thrown after the results of those in progress", async () => {
     const controller = new AbortController();
     const work = async (item: string) => {
       if (item === "item_5") controller.abort("enough");
