@@ -35,7 +35,7 @@ export type UploadIds = Items<string> & object;
  * `concurrency: 1`. With `maxRetries: 0`, nothing is sent twice, so an ID that is rejected fails.
  *
  * The run ends if there is no API key, if the API rejects it (401), has no quota left, or asks for a wait longer than
- * `maxWait`, if a proxy refuses to connect, or if nothing has got through for `maxWait`. A 404 never ends a run.
+ * `maxWait`, if a proxy refuses to connect, or if no request succeeds for `maxWait`. A 404 never ends a run.
  *
  * At most `concurrency` IDs are in progress: being cancelled, or waiting for you to take their result. Only then is another
  * one taken from `uploadIds`. Each ID that was taken gets a result, unless you leave the loop: then the requests in flight

@@ -129,7 +129,7 @@ export function isApiWide(error: ClientError): boolean {
 }
 
 /** Whether every other call would fail as well, however long it waits. */
-export function isHopeless(error: ClientError, maxWait: number): boolean {
+export function endsRun(error: ClientError, maxWait: number): boolean {
   if (!(error instanceof ApiError)) return isRefusedByProxy(error);
   return error.status === 401 || isQuotaExhausted(error) || (isApiWide(error) && (waitFor(error) ?? 0) > maxWait);
 }

@@ -1,24 +1,15 @@
 import { isKeyError, type ResolvedOptions } from "./client.js";
 import { type ClientError, ConnectionError } from "./errors.js";
-import {
-  backoff,
-  isApiWide,
-  isHopeless,
-  isOverload,
-  isRetryable,
-  ownSchedule,
-  type Schedule,
-  waitFor,
-} from "./retry.js";
+import { backoff, endsRun, isApiWide, isOverload, isRetryable, ownSchedule, type Schedule, waitFor } from "./retry.js";
 import { bounded, throwIfAborted } from "./timing.js";
 
 /** A run pauses after this many API-wide failures in a row, or as many as there are calls if that is more. */
 const FAILURES_TO_PAUSE = 5;
-/** The first delay of a pause, and the shortest that ends one in vain, in ms. With 0.5 s, much of a limit goes unused. */
+/** The first delay of a run, and the shortest after a failure to resume, in ms. With 0.5 s, much of a limit goes unused. */
 const MIN_DELAY = 100;
 /** Each success after a pause multiplies the number of attempts that can be in flight by this. */
 const GROWTH = 1.5;
-/** A call that was rejected this often while others got through is rejected for a reason of its own. */
+/** A call that was rejected this often while others succeeded is rejected for a reason of its own. */
 const MAX_REJECTIONS = 50;
 
 /** Why a call that had no attempt failed: the run ended first. */
@@ -28,7 +19,7 @@ export class NotSent extends Error {}
 export interface RunState {
   readonly inFlight: number;
   readonly waitingSince: number;
-  /** Defined from the start of a pause until something gets through. */
+  /** Defined from the start of a pause until an attempt succeeds. */
   readonly paused: Pick<Pause, "since" | "error" | "resumesAt" | "endsAt"> | undefined;
 }
 
@@ -39,7 +30,7 @@ interface Pause {
   readonly failedAt: number;
   readonly failures: number;
   readonly resumesAt: number;
-  /** When the run ends if nothing gets through. */
+  /** When the run ends if no attempt succeeds. */
   readonly endsAt: number;
   /** Whether it is that time. First, the calls that others overtook fail; if another one fails then, the run ends. */
   readonly isOverdue: boolean;
@@ -50,9 +41,9 @@ interface RunCall {
   readonly maxWait: number;
   error?: ClientError;
   sentAt: number;
-  /** How many calls had got through when it was first sent, or last rejected. */
+  /** How many calls had succeeded when it was first sent, or last rejected. */
   successesBefore: number;
-  /** How often it was rejected while others got through. */
+  /** How often it was rejected while others succeeded. */
   rejections: number;
 }
 
@@ -145,7 +136,7 @@ export class Run {
 
   /** @returns How long until the run resumes, in ms; undefined if the failure is the call's own. */
   #failed(call: RunCall, error: ClientError): number | undefined {
-    if (isHopeless(error, call.maxWait)) this.end(error);
+    if (endsRun(error, call.maxWait)) this.end(error);
     if (!isApiWide(error)) return this.#succeeded(call);
     if (!(error instanceof ConnectionError)) this.#waitingSince = performance.now();
     this.#failuresInARow += 1;

@@ -30,12 +30,12 @@ export function bounded<T>(
       reject(reason);
       controller.abort(); // With a reason of its own: Node's fetch overwrites the stack of the reason it is given.
     };
-    const timeIsUp = () => stop(timeoutError?.());
+    const expire = () => stop(timeoutError?.());
     const endsAt = performance.now() + timeout;
     const checkTime = () => {
       const late = Math.min(performance.now() - endsAt, MAX_GRACE);
-      if (late > 0) graceTimer = setTimeout(timeIsUp, late);
-      else timeIsUp();
+      if (late > 0) graceTimer = setTimeout(expire, late);
+      else expire();
     };
     const subscriptions = signals.map((signal) => subscribe(signal, stop));
     const timer = timeout > 0 ? setTimeout(checkTime, timeout) : undefined;
@@ -47,10 +47,10 @@ export function bounded<T>(
 /** Waits for `ms`. Rejects as soon as one of the signals aborts. */
 export function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeIsUp = new Promise<void>((resolve) => {
+  const elapsed = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);
   });
-  return bounded(signals, () => timeIsUp).finally(() => clearTimeout(timer));
+  return bounded(signals, () => elapsed).finally(() => clearTimeout(timer));
 }
 
 /** @throws The reason of a signal that has aborted. */

@@ -416,7 +416,7 @@ describe("a run ends", () => {
     ["403", () => status(403)],
     ["no response", connectionRefused],
     ["a login page", () => new Response("<html>")],
-  ])("once nothing has got through for maxWait: %s", async ([, api]) => {
+  ])("once no request has succeeded for maxWait: %s", async ([, api]) => {
     const { results, thrown, sent, duration } = await simulate(1_000, api, { maxWait: 20_000 });
     expect(thrown).toBeInstanceOf(Error);
     expect(duration).toBeGreaterThan(19_000);
