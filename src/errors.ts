@@ -157,7 +157,7 @@ function requestNote(response: Response | undefined): string[] {
 
 /** Adds properties that aren't enumerable, so that logging the object doesn't log them. */
 export function addHidden<Target extends object>(target: Target, properties: Partial<Target>): void {
-  for (const [name, value] of Object.entries(properties)) Object.defineProperty(target, name, { value });
+  for (const name in properties) Object.defineProperty(target, name, { value: properties[name] });
 }
 
 type ErrorFields = Record<keyof ErrorResponse["error"], string | null>;
