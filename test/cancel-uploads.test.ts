@@ -152,25 +152,29 @@ describe("leaving the loop", () => {
     expect(sent).toEqual(["upload_1", "upload_2"]);
   });
 
-  test("sends no ID that the source hands over later", async () => {
-    await using server = await api();
-    let resume = () => {};
-    const source = (async function* () {
-      yield "upload_1";
-      await new Promise<void>((resolve) => {
-        resume = resolve;
-      });
-      yield "upload_2";
-    })();
-    const results = cancelUploads(clientOf(server), source);
-    await results.next();
-    const left = results.return();
-    resume();
-    await left;
-    for (let turns = 0; turns < 50; turns += 1) await turn();
-    await fetch(server.url); // A late request would arrive before this one.
-    expect(server.requests.map(idOf)).toEqual(["upload_1", ""]);
-  });
+  test.for(["while it is being left", "after it was left"])(
+    "sends no ID that the source hands over %s",
+    async (when) => {
+      await using server = await api();
+      let resume = () => {};
+      const source = (async function* () {
+        yield "upload_1";
+        await new Promise<void>((resolve) => {
+          resume = resolve;
+        });
+        yield "upload_2";
+      })();
+      const results = cancelUploads(clientOf(server), source);
+      await results.next();
+      const left = results.return();
+      if (when === "after it was left") await left;
+      resume();
+      await left;
+      for (let turns = 0; turns < 50; turns += 1) await turn();
+      await fetch(server.url); // A late request would arrive before this one.
+      expect(server.requests.map(idOf)).toEqual(["upload_1", ""]);
+    },
+  );
 
   test("finishes attempts in flight, and sends no ID that waits while the run is paused", async () => {
     const pending = fakeTimers();
@@ -203,20 +207,13 @@ describe("leaving the loop", () => {
 });
 
 describe("a run that can't succeed", () => {
-  test.for<[string, number, unknown, Record<string, string>]>([
-    ["the key is rejected", 401, {}, {}],
-    ["the quota is exhausted, by its code", 429, { error: { message: "no", code: "insufficient_quota" } }, {}],
-    ["the quota is exhausted, by its type", 429, { error: { type: "insufficient_quota" } }, {}],
-    ["the API asks to wait for more than two minutes", 429, {}, { "retry-after": "121" }],
-    ["the API is unavailable for more than two minutes", 503, {}, { "retry-after": "121" }],
-  ])("ends immediately if %s: it reports what was sent, and throws why", async ([, status, body, headers]) => {
-    await using server = await serve(json(status, body, headers));
+  test("ends immediately: it reports what was sent, and throws why", async () => {
+    await using server = await serve(json(401, {}));
     const { results, thrown } = await collect(cancelUploads(clientOf(server), ids(1_000), { concurrency: 4 }));
     expect(thrown).toBeInstanceOf(ApiError);
-    expect(thrown).toMatchObject({ status });
     expect(server.requests.length).toBeLessThanOrEqual(4);
     expect(results.map(({ uploadId }) => uploadId).sort()).toEqual(server.requests.map(idOf).sort());
-    for (const result of results) expect(result.error).toMatchObject({ status });
+    for (const result of results) expect(result.error).toMatchObject({ status: 401 });
   });
 
   test("ends even if the source waits for an ID that never comes", async () => {
@@ -266,7 +263,7 @@ test("an ID that its source hands over while the run is ending isn't sent, and h
   expect(results[1]?.error?.message).toBe("upload_2 was not sent: the run stopped first");
 });
 
-test.for([0, 1, 2, 3, 10, 50])(
+test.for([0, 2, 50])(
   "if a run ends while an ID comes every %d turns of the event loop, every ID that was sent has a result",
   async (turns) => {
     await using server = await serve(json(401, {}));
@@ -463,6 +460,14 @@ describe("an invalid option is a TypeError, and nothing is sent", () => {
     expect(server.requests).toHaveLength(0);
   });
 });
+
+test.for([[null], [{}], [{ length: 1, 0: "upload_1" }], [5]])(
+  "%j in place of IDs is a TypeError",
+  async ([uploadIds]) => {
+    const results: AsyncGenerator = Reflect.apply(cancelUploads, undefined, [createClient(), uploadIds]);
+    expect(String(await rejection(results.next()))).toMatch(/^TypeError: uploadIds must be an iterable of IDs/);
+  },
+);
 
 test("a single ID as a string is a TypeError, and its letters are not taken for IDs", async () => {
   await using server = await api();

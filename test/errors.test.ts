@@ -117,6 +117,15 @@ test("a body that can't be read is a ConnectionError that says which response ca
   );
 });
 
+test("the message of an ApiError says how long the API asks to wait only if that is longer than maxWait", async () => {
+  await using server = await serve(json(429, {}, { "retry-after": "2" }));
+  const message = async (maxWait: number) => {
+    return String(await rejection(cancelUpload(clientOf(server, { maxRetries: 0, maxWait }), "upload_abc123")));
+  };
+  expect(await message(2_000)).toMatch(/429 \{\} \(attempts: 1\)$/);
+  expect(await message(1_999)).toMatch(/429 \{\} \(retry after: 2 s, attempts: 1\)$/);
+});
+
 test("an error's `problem` is what happened, without the name of the call and the details", async () => {
   await using server = await serve(json(404, { error: { message: "No such Upload: upload_abc123" } }));
   const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));

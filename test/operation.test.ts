@@ -5,7 +5,6 @@ import { type Client, cancelUpload, createClient } from "../src/index.js";
 import { perform } from "../src/operation.js";
 import { clientOf, post } from "./support/client.js";
 import { cancelledUpload } from "./support/contract.js";
-import { endless } from "./support/faults.js";
 import { rejection } from "./support/rejection.js";
 import { cancelling, json, serve } from "./support/server.js";
 
@@ -65,6 +64,13 @@ describe("a redirect is an InvalidResponseError, and isn't followed or retried",
     await using server = await serve(json(307, {}, { location: `${other.url}/uploads/upload_abc123/cancel` }));
     const client = clientOf(server, { fetch: (request) => fetch(request, { redirect: "follow" }) });
     expect(await rejection(cancelUpload(client, "upload_abc123"))).toMatchObject({ name: "InvalidResponseError" });
+  });
+
+  test("even if its body can't be cancelled, as that of node-fetch 2", async () => {
+    const response = { ok: false, status: 302, headers: new Headers({ location: "/elsewhere" }), body: {} };
+    const client: Client = Reflect.apply(createClient, undefined, [{ apiKey: "sk-test", fetch: async () => response }]);
+    const error = await rejection(cancelUpload(client, "upload_abc123"));
+    expect(String(error)).toContain("302 redirect to /elsewhere, which was not followed");
   });
 
   test("even if a browser hides where it leads", async () => {
@@ -134,6 +140,15 @@ test("middleware that reads the body of a success without a clone causes an Inva
   );
 });
 
+test("middleware sees the URL of an error", async () => {
+  await using server = await serve(json(404, {}));
+  const client = clientOf(server);
+  const seen = vi.fn();
+  client.use({ onResponse: ({ response }) => seen(response.url) });
+  await rejection(cancelUpload(client, "upload_abc123"));
+  expect(seen.mock.calls).toEqual([[`${server.url}/uploads/upload_abc123/cancel`]]);
+});
+
 test("middleware can read the body of an error without a clone", async () => {
   await using server = await serve(json(404, { error: { message: "No such Upload" } }));
   for (const read of [(response: Response) => response.text(), (response: Response) => response.json()]) {
@@ -167,39 +182,23 @@ describe("with and without middleware, a call settles in the same way for", () =
   const raw = (head: string, body = JSON.stringify(cancelledUpload)) => {
     return ({ socket }: { socket: Socket }) => void socket.end(`HTTP/1.1 ${head}\r\nconnection: close\r\n\r\n${body}`);
   };
-  const inTwoHours = new Date(Date.now() + 7_200_000).toUTCString();
 
   test.concurrent.for<[string, RequestListener, unknown]>([
     ["a cancelled Upload", cancelling, cancelledUpload],
     ["a status text that no Response can have", raw("200 ✓ \x01 OK"), cancelledUpload],
-    ["an error", json(404, {}), { name: "ApiError", status: 404, attempts: 1 }],
-    ["an error that is retried", json(500, {}, soon), { name: "ApiError", status: 500, attempts: 3 }],
     ["an error with content-length: 0", raw("403 No\r\ncontent-length: 0", ""), { name: "ApiError", body: "" }],
     ["204", (_request, response) => response.writeHead(204).end(), { name: "InvalidResponseError", body: "" }],
-    [
-      "a redirect",
-      json(307, {}, { location: "/elsewhere" }),
-      { name: "InvalidResponseError", status: 307, attempts: 1 },
-    ],
     ["a status that HTTP doesn't have", raw("999 Odd"), { name: "InvalidResponseError", status: 999, attempts: 1 }],
-    ["a success that never ends", endless(200), { name: "InvalidResponseError", attempts: 1 }],
-    ["an error that never ends", endless(400), { name: "ApiError", status: 400, attempts: 1 }],
     [
       "a Retry-After followed by whitespace",
       raw("429 No\r\nretry-after: 180 \t", ""),
       { name: "ApiError", retryAfter: 180_000, attempts: 1 },
     ],
     [
-      "a Retry-After date followed by whitespace",
-      raw(`429 No\r\nretry-after: ${inTwoHours} \t`, ""),
-      { name: "ApiError", retryAfter: expect.any(Number), attempts: 1 },
-    ],
-    [
       "an x-should-retry followed by whitespace",
       raw("503 No\r\nx-should-retry: false \t", ""),
       { name: "ApiError", attempts: 1 },
     ],
-    ["a lost connection", (request) => request.socket.destroy(), { name: "ConnectionError", attempts: 3 }],
   ])("%s", async ([, respond, expected], { expect }) => {
     await using server = await serve(respond);
     const withMiddleware = clientOf(server);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { cancelInRun } from "../src/cancel-uploads.js";
-import { type CancelUploadsOptions, cancelUploads, createClient } from "../src/index.js";
+import { ApiError, type CancelUploadsOptions, cancelUploads, createClient } from "../src/index.js";
 import { Run } from "../src/run.js";
 import { collect, ids } from "./support/results.js";
 import { idOf } from "./support/server.js";
@@ -30,6 +30,10 @@ const connectionRefused: Api = () => {
 
 function status(code: number, headers: HeadersInit = {}): Response {
   return Response.json({ error: { message: "no" } }, { status: code, headers });
+}
+
+function failure(error: object): Response {
+  return Response.json({ error }, { status: 429 });
 }
 
 /** Cancels so many Uploads, or these, in simulated time. */
@@ -426,12 +430,16 @@ describe("a run ends", () => {
     expect(new Set(reported.map(({ uploadId }) => uploadId))).toEqual(new Set(sent.map(({ id }) => id)));
   });
 
-  test("immediately if the API asks to wait longer than maxWait", async () => {
-    const { results, thrown, sent } = await simulate(100, () => status(429, { "retry-after": "11" }), {
-      maxWait: 10_000,
-    });
-    expect(thrown).toMatchObject({ status: 429, retryAfter: 11_000, message: expect.stringContaining("11 s") });
-    expect([results.length, sent.length]).toEqual([8, 8]);
+  test.for<[string, Api]>([
+    ["the key is rejected", () => status(401)],
+    ["the quota is exhausted, by its code", () => failure({ code: "insufficient_quota" })],
+    ["the quota is exhausted, by its type", () => failure({ type: "insufficient_quota" })],
+    ["the API asks to wait longer than maxWait, by a 429", () => status(429, { "retry-after": "121" })],
+    ["the API asks to wait longer than maxWait, by a 503", () => status(503, { "retry-after": "121" })],
+  ])("immediately if %s", async ([, api]) => {
+    const { results, thrown, sent, duration } = await simulate(100, api);
+    expect(thrown).toBeInstanceOf(ApiError);
+    expect([results.length, sent.length, duration]).toEqual([8, 8, LATENCY]);
   });
 
   test("and each ID that was taken but not sent has a result that says so", async () => {

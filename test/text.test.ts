@@ -22,6 +22,12 @@ test.for<[string, string, string]>([
   ],
   ["line breaks and other whitespace become one space", " No such\r\n\tUpload", "No such Upload"],
   ["an empty body is mentioned", "", "(empty body)"],
+  [
+    "what changes the direction of text, or has no width, is left out",
+    "no\u202e daolpU\u200b\u2066 here",
+    "no daolpU here",
+  ],
+  ["terminal commands are left out", "no \u001b]0;title\u0007\u009b31mUpload", "no ]0;title 31mUpload"],
 ])("in the message of an error: %s", async ([, body, shown]) => {
   await using server = await serve((_request, response) => response.writeHead(400).end(body));
   const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
