@@ -22,29 +22,20 @@ export async function readBody(response: Response, signal: AbortSignal): Promise
   if (!body?.getReader) return response.text();
 
   const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder();
+  let text = "";
   let size = 0;
   try {
     while (size <= MAX_BODY_SIZE && !signal.aborted) {
       const { done, value: chunk } = await reader.read();
-      if (done) return decode(chunks, size);
+      if (done) return text + decoder.decode();
       // Not instanceof Uint8Array: in a test environment such as jsdom, it can be another global's.
       if (!ArrayBuffer.isView(chunk)) throw new UnreadableBody(`a stream of ${typeof chunk}s, not of bytes`);
-      chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      text += decoder.decode(chunk, { stream: true });
       size += chunk.byteLength;
     }
     return TOO_LONG; // Nobody reads it if the signal has aborted.
   } finally {
     reader.cancel().catch(() => {}); // Closes the connection if there is more. Whether that works no longer matters.
   }
-}
-
-function decode(chunks: readonly Uint8Array[], size: number): string {
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return new TextDecoder().decode(bytes);
 }

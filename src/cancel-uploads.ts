@@ -14,11 +14,6 @@ export interface CancelUploadsOptions extends CancelUploadOptions {
   readonly concurrency?: number | undefined;
 }
 
-const OPTIONS: Checks<CancelUploadsOptions> = {
-  ...CALL_OPTIONS,
-  concurrency: (value, name) => check(Number.isInteger(value) && Number(value) >= 1, name, "a whole number, 1 or more"),
-};
-
 /** How one of many cancels ended: as {@link cancelUpload} would have resolved, or rejected. */
 export type CancelUploadResult =
   | { readonly uploadId: string; readonly upload: CancelledUpload; readonly error?: never }
@@ -31,15 +26,15 @@ export type UploadIds = Items<string> & object;
  * Cancels many Uploads and yields one result for each as it settles. A failure doesn't affect the others.
  *
  * When the API rate-limits you (429, or a 503) or is down for all calls, the run pauses. It resumes slowly: one request at
- * a time at first, more with each success. A rate limit doesn't make an ID fail; an outage can cost one with
- * `concurrency: 1`. With `maxRetries: 0`, nothing is sent twice, so an ID that is rejected fails.
+ * a time at first, more with each success. A rate limit doesn't make an ID fail; an outage can cost one or
+ * two if `concurrency` is below 5. With `maxRetries: 0`, nothing is sent twice, so an ID that is rejected fails.
  *
  * The run ends if there is no API key, if the API rejects it (401), has no quota left, or asks for a wait longer than
  * `maxWait`, if a proxy refuses to connect, or if no request succeeds for `maxWait`. A 404 never ends a run.
  *
  * At most `concurrency` IDs are in progress: being cancelled, or waiting for you to take their result. Only then is another
- * one taken from `uploadIds`. Each ID that was taken gets a result, unless you leave the loop: then the requests in flight
- * finish, and nothing more is sent.
+ * one taken from `uploadIds`. Each ID that was taken gets a result, unless you leave the loop: then the attempts in flight
+ * finish, and no other is made.
  *
  * @param uploadIds The Uploads' `id`s: an array, a generator, a stream of lines …
  * @throws TypeError if an argument can't be used. After the results of all IDs that were taken: the error that ended the
@@ -64,7 +59,12 @@ export async function* cancelInRun(
   uploadIds: UploadIds,
   options: CancelUploadsOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const { signals } = resolveOptions(client, options, OPTIONS);
+  const checks: Checks<CancelUploadsOptions> = {
+    ...CALL_OPTIONS,
+    concurrency: (value, name) =>
+      check(Number.isInteger(value) && Number(value) >= 1, name, "a whole number, 1 or more"),
+  };
+  const { signals } = resolveOptions(client, options, checks);
   const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
   check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
   throwIfAborted(signals);

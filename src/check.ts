@@ -13,14 +13,13 @@ export function check(ok: unknown, name: string, expected: string): asserts ok {
  * Checks each option, and refuses a name that differs from a known one only in case, `-` or `_`: with `baseURL` or
  * `api_key` in place of ours, a gateway's key would go to OpenAI. Other unknown names are the platform's.
  */
-export function checkOptions(options: object, checks: Readonly<Record<string, Check>>): void {
+export function checkOptions<Options extends object>(options: Options, checks: Readonly<Record<string, Check>>): void {
   check(Object(options) === options, "options", "an object");
-  for (const [name, value] of Object.entries(options)) {
-    const known = Object.hasOwn(checks, name)
-      ? name
-      : Object.keys(checks).find((other) => plain(other) === plain(name));
-    if (known !== undefined && known !== name) throw new TypeError(`${name} is not an option; use ${known}`);
-    if (known !== undefined && value !== undefined) checks[known]?.(value, name);
+  for (const name in options) {
+    const known = name in checks ? name : Object.keys(checks).find((other) => plain(other) === plain(name));
+    if (known === undefined) continue;
+    if (known !== name) throw new TypeError(`${name} is not an option; use ${known}`);
+    if (options[name] !== undefined) checks[known]?.(options[name], name);
   }
 }
 

@@ -96,7 +96,7 @@ export function createClient(options: ClientOptions = {}): Client {
     ...(signal && { signal }),
     redirect: "manual", // The key must not travel.
     baseUrl: url,
-    headers: allHeaders,
+    headers: Object.fromEntries(allHeaders), // openapi-fetch only recognizes the Headers that the platform has at the time
     pathSerializer: serializePath,
     Request: openapiOptions.Request ?? currentRequest(),
     // A type that has only the first argument, which most need; openapi-fetch passes on `requestInitExt` as a second.
@@ -213,7 +213,7 @@ function checkUrl(option: string | URL | undefined): string {
   try {
     url = new URL(text, globalThis.location?.href); // In a page, it can be relative.
   } catch {} // It is reported below.
-  check(url && /^https?:$/.test(url.protocol), name, `an http(s) URL, such as ${DEFAULT_BASE_URL}`);
+  check(text !== "" && url && /^https?:$/.test(url.protocol), name, `an http(s) URL, such as ${DEFAULT_BASE_URL}`);
   check(!/[?#]/.test(text) && url.username + url.password === "", name, "a URL without a user, query or fragment");
   return url.origin + url.pathname.replace(/\/+/g, "/");
 }

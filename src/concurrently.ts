@@ -30,6 +30,7 @@ export async function* concurrently<Item, Result>(
   let taking: Promise<void> | undefined;
   let isExhausted = false; // The source has ended, has failed, or was told to close.
   let failure: { readonly error: unknown } | undefined;
+  let closing: Promise<unknown> | undefined;
   let wake = () => {};
 
   const change = () =>
@@ -45,7 +46,7 @@ export async function* concurrently<Item, Result>(
         else start(await value); // Even if the source was told to close meanwhile: it handed over the item.
       }
     } catch (error) {
-      failure = { error };
+      if (!closing) failure = { error }; // or else `ended` has the reason
       await close().catch(() => {}); // A promise of an item was rejected, and the source has more.
     }
     taking = undefined;
@@ -72,7 +73,6 @@ export async function* concurrently<Item, Result>(
     if (failure) throw failure.error;
   };
 
-  let closing: Promise<unknown> | undefined;
   const unsubscribe = subscribe(ended, () => {
     closing = tryToClose().catch(() => {}); // What gets thrown is the reason of `ended`.
     wake();

@@ -29,8 +29,9 @@ function secretsOf({ requests }: Call): string[] {
 }
 
 /**
- * Any error that a call rejects with, other than a `TypeError` (a bad argument: nothing was sent) and the reason of an
- * aborted signal. It never shows the API key, even if the server repeats it.
+ * Any error that a call rejects with, other than a `TypeError` (a bad argument: nothing was sent), the reason of an aborted
+ * signal, and what your own `apiKey()`, `onRetry()` or middleware throws. It never shows the API key, even if the server
+ * repeats it.
  */
 export abstract class ClientError extends Error {
   /** How many requests were sent. */
@@ -67,7 +68,10 @@ export class ConnectionError extends ClientError {
   }
 }
 
-/** There was no response within the `timeout`. The API may or may not have acted on the request. */
+/**
+ * There was no response within the `timeout`. The API may or may not have acted on the request, if it was sent: `apiKey()`
+ * or middleware can take too long as well, and the message says so.
+ */
 export class TimeoutError extends ConnectionError {
   constructor(call: Call, problem: string) {
     super(call, undefined, undefined, problem);
@@ -157,7 +161,7 @@ function requestNote(response: Response | undefined): string[] {
 
 /** Adds properties that aren't enumerable, so that logging the object doesn't log them. */
 export function addHidden<Target extends object>(target: Target, properties: Partial<Target>): void {
-  for (const name in properties) Object.defineProperty(target, name, { value: properties[name] });
+  for (const name in properties) Object.defineProperty(target, name, { value: properties[name], enumerable: false });
 }
 
 type ErrorFields = Record<keyof ErrorResponse["error"], string | null>;
@@ -177,14 +181,11 @@ function errorIn(body: unknown): ErrorFields {
  */
 function retryAfter(headers: Headers): number | null {
   const after = first(headers.get("retry-after"));
-  const date = Date.parse(ASCTIME.test(after) ? `${after} GMT` : after.endsWith("GMT") ? after : "");
+  const date = /^[A-Z]/.test(after) ? Date.parse(after.replace(/( GMT)?$/, " GMT")) : Number.NaN; // asctime() has no zone
   const now = Date.parse(headers.get("date") ?? "") || Date.now();
   const waits = [decimal(first(headers.get("retry-after-ms"))), decimal(after) * 1000, date - now];
   return waits.find((ms) => ms > 0) ?? null;
 }
-
-/** An HTTP date in the format of C's asctime(), which has no zone. It is in GMT, like the others. */
-const ASCTIME = /^\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}$/;
 
 /** The first of a header's values: a proxy can add one to the server's. A date has a comma of its own. */
 function first(values: string | null): string {

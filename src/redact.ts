@@ -56,9 +56,10 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
   return copy;
 }
 
-/** Hides the credentials in a text, both as they are and percent-encoded, as in a URL. */
+/** Hides the credentials in a text: as they are, percent-encoded as in a URL, and escaped as in JSON. */
 export function hiding(credentials: readonly string[]): (text: string) => string {
   const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
-  const forms = hidden.map(encodeURIComponent).concat(hidden);
+  const forms = hidden.flatMap((text) => [text, encodeURIComponent(text), JSON.stringify(text).slice(1, -1)]);
+  forms.sort((one, other) => other.length - one.length); // One can be part of another.
   return (text) => forms.reduce((shown, form) => shown.replaceAll(form, "***"), text);
 }

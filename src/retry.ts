@@ -45,7 +45,7 @@ export interface RetryOptions {
    * Called for each failed attempt that will be retried, with its error and the delay before the next one, in ms. The
    * retry waits for it, and the call rejects with what it throws.
    */
-  readonly onRetry?: ((error: ClientError, delay: number) => void | PromiseLike<void>) | undefined;
+  readonly onRetry?: ((error: ClientError, delay: number) => unknown) | undefined;
 }
 
 function wholeNumber(unit = "", note = ""): Check {

@@ -17,6 +17,7 @@ export class NotSent extends Error {}
 
 /** What a run is doing. Times are those of `performance.now()`, in ms. */
 export interface RunState {
+  /** How many attempts are in flight, other than those that were sent before the last pause. */
   readonly inFlight: number;
   readonly waitingSince: number;
   /** Defined from the start of a pause until an attempt succeeds. */
@@ -40,7 +41,8 @@ interface Pause {
 interface RunCall {
   readonly maxWait: number;
   error?: ClientError;
-  sentAt: number;
+  /** How many pauses there had been when its last attempt was sent. */
+  pauses: number;
   /** How many calls had succeeded when it was first sent, or last rejected. */
   successesBefore: number;
   /** How often it was rejected while others succeeded. */
@@ -63,6 +65,7 @@ export class Run {
   #pause: Pause | undefined;
   /** Set while nothing can be sent. */
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #pauses = 0;
   #failuresInARow = 0;
   #successes = 0;
   #waitingSince = 0;
@@ -80,7 +83,7 @@ export class Run {
 
   /** The schedule of one of its calls. */
   schedule(options: ResolvedOptions): Schedule {
-    const call: RunCall = { maxWait: options.maxWait, sentAt: 0, successesBefore: 0, rejections: 0 };
+    const call: RunCall = { maxWait: options.maxWait, pauses: 0, successesBefore: 0, rejections: 0 };
     const own = ownSchedule(options); // for failures that have nothing to do with other calls
     return {
       ready: (signals) => this.#enter(call, own, signals),
@@ -93,7 +96,7 @@ export class Run {
       },
       interrupted: (error) => {
         if (isKeyError(error)) this.end(error);
-        this.#leave();
+        this.#leave(call);
       },
     };
   }
@@ -106,14 +109,14 @@ export class Run {
       await bounded(signals, () => new Promise<void>((wake) => this.#waiting.push(wake)));
     }
     if (this.#isOver(call)) throw call.error ?? new NotSent();
-    call.sentAt = performance.now();
+    call.pauses = this.#pauses;
     if (!call.error) call.successesBefore = this.#successes;
-    if (this.#inFlight === 0) this.#waitingSince = call.sentAt;
+    if (this.#inFlight === 0) this.#waitingSince = performance.now();
     this.#inFlight += 1;
   }
 
-  #leave(): void {
-    this.#inFlight -= 1;
+  #leave(call: RunCall): void {
+    if (call.pauses === this.#pauses) this.#inFlight -= 1;
     this.#wake();
   }
 
@@ -127,11 +130,11 @@ export class Run {
     this.#waitingSince = performance.now();
     this.#failuresInARow = 0;
     this.#successes += 1;
-    if (!this.#pause || call.sentAt > this.#pause.failedAt) {
+    if (call.pauses === this.#pauses && !this.#timer) {
       this.#pause = undefined;
       this.#limit *= GROWTH;
     }
-    this.#leave();
+    this.#leave(call);
   }
 
   /** @returns How long until the run resumes, in ms; undefined if the failure is the call's own. */
@@ -145,7 +148,7 @@ export class Run {
     const isOutage = this.#failuresInARow >= Math.max(FAILURES_TO_PAUSE, this.calls);
     const pauses = call.rejections < MAX_REJECTIONS && (this.#pause || isOverload(error) || isOutage);
     const delay = pauses && !this.ended.aborted ? this.#pauseAfter(call, error) : undefined;
-    this.#leave();
+    this.#leave(call);
     return delay;
   }
 
@@ -153,23 +156,28 @@ export class Run {
     const now = performance.now();
     const asked = waitFor(error);
     const last = this.#pause;
-    const { since, endsAt, failures } = last ?? { since: now, endsAt: now + call.maxWait, failures: 0 };
-    if (last && call.sentAt <= last.failedAt) {
-      this.#pause = { ...last, resumesAt: Math.max(last.resumesAt, now + (asked ?? 0)) };
+    let delay: number;
+    if (last && call.pauses !== this.#pauses) {
+      delay = Math.max(last.resumesAt - now, asked ?? 0);
+      this.#pause = { ...last, resumesAt: now + delay };
     } else {
-      const isOverdue = call.sentAt >= endsAt; // not now: the process can have been suspended since
-      const own = Math.min(backoff(MIN_DELAY, failures), endsAt - now);
-      const delay = Math.max(asked ?? own, last ? MIN_DELAY : 0);
+      const { since, endsAt, failures } = last ?? { since: now, endsAt: now + call.maxWait, failures: 0 };
+      // The second failure after that time: until the first, the process can have been suspended.
+      const isOverdue = last !== undefined && last.failedAt >= endsAt;
+      const own = Math.max(Math.min(backoff(MIN_DELAY, failures), endsAt - now), MIN_DELAY);
+      delay = last ? Math.max(asked ?? own, MIN_DELAY) : (asked ?? own);
       this.#pause = { since, error, failedAt: now, failures: failures + 1, resumesAt: now + delay, endsAt, isOverdue };
+      this.#pauses += 1;
       this.#limit = 1;
+      this.#inFlight = 0; // What was sent before the pause can take long, and doesn't count anymore.
+      if (isOverdue && call.rejections === 0) this.end(error);
     }
-    const delay = Math.max(this.#pause.resumesAt - now, 0);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#wake();
     }, delay);
-    if (this.#pause.isOverdue && call.rejections === 0) this.end(error);
+    if (this.ended.aborted) clearTimeout(this.#timer);
     return delay;
   }
 

@@ -22,7 +22,7 @@ export function textOf(value: unknown): string {
 
 /** Whether the value is an Error, also if it is one of another realm, as in a test environment such as jsdom. */
 export function isError(value: unknown): value is Error {
-  return typeof Object(value).message === "string";
+  return "message" in Object(value);
 }
 
 /** On one line, so that a server can neither break a log nor send commands to a terminal. */

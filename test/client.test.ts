@@ -91,6 +91,11 @@ describe("in a page, baseUrl can be relative", () => {
     expect(sent).toEqual([`${expected}/uploads/upload_abc123/cancel`]);
   });
 
+  test("but not empty, as an unset variable is", () => {
+    vi.stubGlobal("location", new URL("https://shop.example/"));
+    expect(() => createClient({ baseUrl: "" })).toThrow("baseUrl must be an http(s) URL");
+  });
+
   test("and where there is no page, it must be absolute", () => {
     expect(() => createClient({ baseUrl: "/api" })).toThrow("baseUrl must be an http(s) URL");
   });
@@ -120,6 +125,12 @@ describe("an option whose name differs from a known one only in case, - or _ is 
     expect(String(await rejection(call))).toBe("TypeError: maxretries is not an option; use maxRetries");
     const results: AsyncGenerator = Reflect.apply(cancelUploads, undefined, [client, [], { Concurrency: 2 }]);
     expect(String(await rejection(results.next()))).toBe("TypeError: Concurrency is not an option; use concurrency");
+  });
+
+  test("also if it's inherited, and so is its value", () => {
+    const inherited = (options: object) => () => createClient(Object.create(options));
+    expect(inherited({ baseURL: "x" })).toThrow("baseURL is not an option; use baseUrl");
+    expect(inherited({ maxRetries: Number.NaN })).toThrow("maxRetries must be a whole number");
   });
 
   test("but an option that is the platform's passes", () => {

@@ -338,6 +338,17 @@ describe("when `ended` aborts", () => {
     expect(await rejection(results.next())).toBe("enough");
   });
 
+  test("its reason is thrown, even if the source fails because of it", async () => {
+    const controller = new AbortController();
+    const { source, resume } = pausing();
+    controller.signal.addEventListener("abort", () => resume(new Error("the source was aborted")));
+    const { results } = start(source, { ended: controller.signal });
+    await results.next();
+    const next = rejection(results.next());
+    controller.abort("enough");
+    expect(await next).toBe("enough");
+  });
+
   test.for([
     ["never yields", undefined],
     ["never closes either", () => new Promise<never>(() => {})],

@@ -35,6 +35,16 @@ test("the code of an ApiError is one of the contract's, or any other string", ()
   expectTypeOf<string>().not.toExtend<components["schemas"]["ErrorCode"]>();
 });
 
+test("onRetry can be any callback, whatever it returns", () => {
+  const seen: unknown[] = [];
+  createClient({ onRetry: (error) => seen.push(error) });
+  createClient({ onRetry: async (error, delay) => seen.push(error.attempts, delay) });
+});
+
+test("the request ID is typed", () => {
+  expectTypeOf<CancelledUpload["_request_id"]>().toEqualTypeOf<string | null>();
+});
+
 describe("it is a compile error", () => {
   test("to pass a client that createClient() didn't create", () => {
     // @ts-expect-error: a plain openapi-fetch client has no settings

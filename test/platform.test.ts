@@ -52,6 +52,14 @@ describe("a client follows a later replacement of", () => {
     expect(fetch).toHaveBeenCalledTimes(2);
   });
 
+  test("Headers: those of the client are still sent", async () => {
+    await using server = await serve(cancelling);
+    const client = clientOf(server, { organization: "org-1", headers: { "x-team": "search" } });
+    vi.stubGlobal("Headers", class extends Headers {});
+    await cancelUpload(client, "upload_abc123");
+    expect(server.requests[0]?.headers).toMatchObject({ "openai-organization": "org-1", "x-team": "search" });
+  });
+
   test("only fetch, as by a stub in a test", async () => {
     const client = createClient({ apiKey: "sk-test" });
     const stub = vi.fn(async () => Response.json(cancelledUpload));

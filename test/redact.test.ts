@@ -72,6 +72,23 @@ describe("an error never shows the key, even if the server repeats it", () => {
     expect(shownBy(error)).not.toContain(key.slice(0, 6));
   });
 
+  test("escaped in JSON, as in a message that shows the body", async () => {
+    const apiKey = 'sk-abc\\defghij"klmnop';
+    await using server = await serve(json(400, { detail: apiKey }));
+    const error = await rejection(cancelUpload(clientOf(server, { apiKey }), "upload_abc123"));
+    expect(String(error)).toContain('400 {"detail":"***"} (attempts: 1)');
+    for (const part of ["defghij", "klmnop"]) expect(shownBy(error)).not.toContain(part);
+  });
+
+  test("if it is part of another one", async () => {
+    const keys = ["sk-first", "sk-first-and-longer"];
+    await using server = await serve(
+      inTurn(json(500, {}, { "retry-after-ms": "1" }), json(401, { error: { message: "no sk-first-and-longer" } })),
+    );
+    const error = await rejection(cancelUpload(clientOf(server, { apiKey: () => keys.shift() ?? "" }), "upload_1"));
+    expect(String(error)).toContain("401 no *** (unconfirmed: 1, attempts: 2)");
+  });
+
   test("percent-encoded in a location", async () => {
     const apiKey = "sk-a+b/c=d_*m.n~JKLMNOjklmno";
     const encoded = encodeURIComponent(apiKey);

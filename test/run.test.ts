@@ -40,11 +40,11 @@ function failure(error: object): Response {
 async function simulate(
   source: number | AsyncIterable<string>,
   api: Api,
-  options: CancelUploadsOptions & { readonly apiKey?: () => Promise<string> | string } = {},
+  options: CancelUploadsOptions & { readonly apiKey?: () => Promise<string> | string; readonly latency?: number } = {},
 ) {
   const start = Date.now();
   const sent: { readonly id: string; readonly time: number }[] = [];
-  const { apiKey = "sk-test", ...callOptions } = options;
+  const { apiKey = "sk-test", latency = LATENCY, ...callOptions } = options;
   const client = createClient({
     apiKey,
     fetch: async (request) => {
@@ -52,7 +52,7 @@ async function simulate(
       const time = Date.now() - start;
       sent.push({ id, time });
       const nth = sent.length;
-      await new Promise((resolve) => setTimeout(resolve, LATENCY));
+      await new Promise((resolve) => setTimeout(resolve, latency));
       return (await api({ id, time, count: nth })) ?? Response.json({ id, status: "cancelled" });
     },
   });
@@ -199,7 +199,7 @@ describe("no ID fails, and at most 3 requests per ID are sent, behind a gateway 
     ["haproxy with 8 in flight", haproxy, 8],
     ["haproxy with 50 in flight", haproxy, 50],
   ])("%s", async ([, gateway, concurrency]) => {
-    const { results, failed, thrown, sent } = await simulate(100, gateway(), { concurrency });
+    const { results, failed, thrown, sent } = await simulate(100, gateway(), { concurrency, latency: 2 });
     expect([results.length, failed, thrown]).toEqual([100, [], undefined]);
     expect(sent.length).toBeLessThanOrEqual(300);
   });
@@ -370,16 +370,47 @@ test("a 429 that comes after the run has ended leaves no timer behind", async ()
   expect(duration).toBe(1_000 + LATENCY);
 });
 
-test("a run that was suspended during a pause for longer than maxWait tries once more before it gives up", async () => {
+test.for<[string, rejections: number]>([
+  ["a pause", 3],
+  ["an attempt", 2],
+])("a run that was suspended during %s for longer than maxWait looks before it gives up", async ([, rejections]) => {
   const now = performance.now.bind(performance);
   let suspended = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now() + suspended);
+  const onRetry = vi.fn(() => {
+    if (onRetry.mock.calls.length === 2) suspended = 300_000; // The run has just paused.
+  });
   const api: Api = ({ count }) => {
-    if (count === 3) suspended = 300_000;
-    return count <= 3 ? status(429) : undefined;
+    if (rejections === 2 && count === 2) suspended = 300_000;
+    return count <= rejections ? status(429) : undefined;
   };
-  const { failed, thrown } = await simulate(20, api, { concurrency: 1 });
+  const { failed, thrown } = await simulate(20, api, { concurrency: 1, ...(rejections === 3 && { onRetry }) });
   expect([failed, thrown]).toEqual([[], undefined]);
+});
+
+test("a request that hangs doesn't keep a run from resuming", async () => {
+  const api: Api = async ({ id, time }) => {
+    if (id === "upload_0") await new Promise((resolve) => setTimeout(resolve, 25_000));
+    return id === "upload_1" && time < 10 ? status(429, { "retry-after-ms": "200" }) : undefined;
+  };
+  const finished: number[] = [];
+  const { results, failed } = await simulate(200, async (request) => {
+    const response = await api(request);
+    finished.push(Date.now());
+    return response;
+  });
+  expect([results.length, failed]).toEqual([200, []]);
+  expect((finished.at(-2) ?? 0) - (finished[0] ?? 0)).toBeLessThan(2_000);
+});
+
+test("what succeeds during a pause doesn't end it", async () => {
+  const api: Api = async ({ id, time }) => {
+    if (id === "upload_0" && time === 0) return status(429, { "retry-after": "30" });
+    if (time < 1_000) await new Promise((resolve) => setTimeout(resolve, 1_000));
+    return undefined;
+  };
+  const { sent } = await simulate(9, api);
+  expect(sent.filter(({ time }) => time > 0 && time < 30_000)).toEqual([]);
 });
 
 test("a run that can be watched tells what it is doing", async () => {
