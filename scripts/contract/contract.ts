@@ -5,6 +5,8 @@ import { redocly } from "./redocly.js";
 export interface Contract {
   readonly info?: { readonly version: string };
   readonly servers?: readonly { readonly url: string }[];
+  readonly security?: readonly unknown[];
+  readonly components?: { readonly schemas?: Readonly<Record<string, object>> };
   readonly paths: Readonly<Record<string, PathItem>>;
 }
 
@@ -45,9 +47,14 @@ interface MediaType {
 }
 
 /** The contract as one document without `$ref`s, however many files it is split into. */
-export async function readContract(file: string = contract): Promise<Contract> {
-  const { ok, stdout, output } = await redocly("bundle", file, "--dereferenced", "--ext", "json");
-  if (!ok) throw new Error(output);
+export function readContract(): Promise<Contract> {
+  return bundle(contract, "--dereferenced");
+}
+
+/** A description as one document, with Redocly's options for it. */
+export async function bundle(file: string, ...options: readonly string[]): Promise<Contract> {
+  const { stdout, output } = await redocly("bundle", file, "--ext", "json", ...options);
+  if (!stdout.startsWith("{")) throw new Error(output);
   return JSON.parse(stdout);
 }
 

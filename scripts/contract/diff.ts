@@ -1,69 +1,17 @@
 // Compares the contract with an earlier version of it, and fails if info.version wasn't raised as much as the changes need:
 // a major version for a breaking change, a minor version for something new, and a patch for anything else.
-//   npm run contract:diff [-- git-revision]
+//   npm run contract:diff [-- git-revision, file or URL]
 // The default is the last release (a tag v…). Before the first release, it is the commit that began the current major
 // version, so that no later commit can hide a breaking change.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
-import { isDeepStrictEqual } from "node:util";
-import { readContract } from "./contract.js";
+import { dirname, join } from "node:path";
+import { changesBetween, type Impact } from "./changes.js";
+import { bundle, type Contract } from "./contract.js";
 import { contract } from "./prism.js";
-import { redocly } from "./redocly.js";
 
-const CONFIG = fileURLToPath(new URL("diff.yaml", import.meta.url));
-const IMPACTS = ["major", "minor", "patch"] as const;
-type Impact = (typeof IMPACTS)[number];
-
-/** The parts of `redocly diff --format json` that are read here. */
-interface Report {
-  readonly infoVersions: { readonly base: string; readonly revision: string };
-  readonly changes: readonly Change[];
-}
-
-interface Change {
-  readonly kind: "added" | "removed" | "modified";
-  readonly typeName: string;
-  readonly path: string;
-  readonly property?: string;
-  readonly impact: Impact;
-  readonly verdicts: readonly { readonly message: string }[];
-  readonly base?: Side;
-  readonly revision?: Side;
-}
-
-interface Side {
-  readonly file: string;
-  readonly line: number;
-  readonly col: number;
-  readonly value?: unknown;
-}
-
-/** What code refers to by its name: a path, a component, a property of a schema, or an alternative. */
-const NAMED =
-  /^#\/(paths|components\/(schemas|responses|parameters|requestBodies|headers|pathItems))\/[^/]+$|\/properties(\/[^/]+)?$|\/(any|one)Of\/\d+$/;
-const PROSE = /^(description|summary|title|examples?|tags|externalDocs|x-.*)$/;
-const PROSE_TYPES = /^(Root|Info|License|Contact|ExternalDocs|Tag|TagList|Example|ExamplesMap|XCodeSample(List)?)$/;
-
-/** Redocly's impact, corrected for callers of a TypeScript client: what no longer compiles is a breaking change. */
-function impactOf({ kind, typeName, path, property = "", impact, base, revision }: Change): Impact {
-  if (impact === "major") return "major";
-  if (PROSE_TYPES.test(typeName) || PROSE.test(property)) return "patch";
-  if (kind !== "modified") return kind === "removed" && NAMED.test(path) ? "major" : "minor";
-  if (property === "key") return NAMED.test(path) ? "major" : "minor";
-
-  const [before, after] = [valuesOf(base), valuesOf(revision)];
-  if (isDeepStrictEqual(before, after)) return "patch"; // only their order differs
-  const losesValues = revision?.value !== undefined && [...before].some((value) => !after.has(value));
-  if (/^(enum|const)$/.test(property) && losesValues) return "major"; // comparing with a lost value is an error
-  return typeName === "Header" && property === "required" && revision?.value !== true ? "major" : "minor";
-}
-
-function valuesOf(side: Side | undefined): Set<unknown> {
-  return new Set([side?.value].flat());
-}
+const IMPACTS = ["major", "minor", "patch"] as const satisfies Impact[];
 
 /** The lowest version that these changes allow; undefined if the one before isn't like 1.2.3. */
 function versionAfter(version: string, impact?: Impact): string | undefined {
@@ -80,12 +28,15 @@ export interface Comparison {
 
 /** @param folder The repository. */
 export async function diff(requested?: string, folder = "."): Promise<Comparison> {
+  const isFile = requested && (/^https?:/.test(requested) || statSync(requested, { throwIfNoEntry: false })?.isFile());
+  if (isFile) return compare(requested, requested, join(folder, contract));
   const base = requested ?? lastRelease(folder) ?? startOfMajorVersion(folder);
   const baseFolder = mkdtempSync(join(tmpdir(), "contract-diff-"));
   try {
-    if (base && extract(base, folder, baseFolder)) return await compare(base, folder, baseFolder);
+    if (extract(base, folder, baseFolder))
+      return await compare(base, join(baseFolder, contract), join(folder, contract));
     if (requested) {
-      const output = `There is no ${contract} at the git revision ${requested}. "git log" lists the revisions.`;
+      const output = `${requested} is neither a file nor a git revision with ${contract}. "git log" lists the revisions.`;
       return { exitCode: 2, output };
     }
     const output = `This clone's git history has no earlier ${contract}, so there is nothing to compare with.`;
@@ -119,61 +70,26 @@ function extract(revision: string, folder: string, to: string): boolean {
   return archive !== undefined && spawnSync("tar", ["-x", "-C", to], { input: archive }).status === 0;
 }
 
-async function compare(base: string, folder: string, baseFolder: string): Promise<Comparison> {
-  const files = [join(baseFolder, contract), join(folder, contract)] as const;
-  const { stdout, output } = await redocly(
-    "diff",
-    ...files,
-    "--config",
-    CONFIG,
-    "--format",
-    "json",
-    "--fail-on",
-    "none",
-  );
-  const withRevision = (text: string) => text.replaceAll(join(relative(".", baseFolder), "/"), `${base}:`);
-  if (!stdout.startsWith("{")) return { exitCode: 1, output: withRevision(output) };
+async function compare(base: string, baseFile: string, file: string): Promise<Comparison> {
+  const before = await bundle(baseFile).catch((error: Error) => ({ exitCode: 2, output: error.message }));
+  if ("exitCode" in before) return before;
+  const after = await bundle(file).catch((error: Error) => ({ exitCode: 1, output: error.message }));
+  return "exitCode" in after ? after : rate(base, before, after);
+}
 
-  const { infoVersions, changes }: Report = JSON.parse(stdout);
-  const { base: before, revision: after } = infoVersions;
-  const rated = changes
-    .filter(({ typeName, property }) => typeName !== "Info" || property !== "version")
-    .map((change) => ({ ...change, impact: impactOf(change) }));
-  if (rated.length === 0 && (await haveOtherExamples(...files))) rated.push(OTHER_EXAMPLES);
-  const byImpact = IMPACTS.map((impact) => [impact, rated.filter((change) => change.impact === impact)] as const);
+/** @param base What the output calls the earlier version. */
+export async function rate(base: string, before: Contract, after: Contract): Promise<Comparison> {
+  const changes = await changesBetween(before, after);
+  const byImpact = IMPACTS.map((impact) => [impact, changes.filter((change) => change.impact === impact)] as const);
   const [worst] = byImpact.find(([, some]) => some.length > 0) ?? [];
-
-  const needed = versionAfter(before, worst);
-  const isRaised = needed && versionAfter(after) && after.localeCompare(needed, "en", { numeric: true }) >= 0;
-  const lines = byImpact.flatMap(([, some]) => some.map(describe));
+  const [version, versionBefore] = [after.info?.version ?? "", before.info?.version ?? ""];
+  const needed = versionAfter(versionBefore, worst);
+  const isRaised = needed && versionAfter(version) && version.localeCompare(needed, "en", { numeric: true }) >= 0;
+  const lines = byImpact.flatMap(([impact, some]) => some.map(({ what }) => `${impact}: ${what}`));
   const counts = byImpact.map(([impact, some]) => `${some.length} ${impact}`).join(", ");
   const must = isRaised ? "" : `; it must be ${needed ?? "like 1.2.3"} or higher`;
-  lines.push(`${counts}. info.version was ${before} at ${base} and is ${after}${must}.`);
-  return { exitCode: isRaised ? 0 : 1, output: withRevision(lines.join("\n")) };
-}
-
-/** Redocly doesn't compare the values of examples. */
-const OTHER_EXAMPLES: Change = {
-  kind: "modified",
-  typeName: "Example",
-  path: "examples",
-  impact: "patch",
-  verdicts: [],
-};
-
-async function haveOtherExamples(...files: readonly string[]): Promise<boolean> {
-  const [before, after] = await Promise.all(files.map(readContract));
-  return !isDeepStrictEqual(before?.paths, after?.paths);
-}
-
-function describe({ impact, kind, path, property, verdicts, base, revision }: Change): string {
-  const lines = [
-    `${impact}: ${kind} ${path}${property ? ` · ${property}` : ""}`,
-    ...verdicts.map(({ message }) => message),
-  ];
-  const place = revision ?? base;
-  if (place) lines.push(`at ${place.file}:${place.line}:${place.col}`);
-  return `${lines.join("\n  ")}\n`;
+  lines.push(`${counts}. info.version was ${versionBefore} at ${base} and is ${version}${must}.`);
+  return { exitCode: isRaised ? 0 : 1, output: lines.join("\n") };
 }
 
 if (import.meta.filename === process.argv[1]) {

@@ -37,6 +37,7 @@ function readable(output: string): string {
     .replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => ` at ${relative(".", file)}:${place}`)
     .replaceAll(/^ *[╔║╚].*\n/gm, "")
     .replaceAll(/^ {4}at .*\n/gm, "")
+    .replaceAll(/^bundling .*\n/gm, "")
     .replaceAll(/^An unexpected error occurred.*\n/gm, "")
     .replaceAll(/\n{3,}/g, "\n\n")
     .trim();

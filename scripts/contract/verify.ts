@@ -1,4 +1,5 @@
 // Sends one request to the API and lists every mismatch between the response and the contract.
+//   OPENAI_API_KEY=sk-… npm run contract:verify                    creates an Upload of one byte, and cancels that
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- upload_…
 //   OPENAI_API_KEY=sk-… npm run contract:verify -- --operation completeUpload --body '{"part_ids":["part_…"]}' upload_…
 // Exits with 0 if the response is a success as the contract describes it, 1 if there are mismatches, 2 if there was no
@@ -7,11 +8,21 @@
 // Prism's proxy can't do this: it follows redirects, hides the API's own status, and ignores unknown fields.
 import { parseArgs } from "node:util";
 import { Ajv2020, type ErrorObject, type Options } from "ajv/dist/2020.js";
+import OpenAI from "openai";
+import { readBody, TOO_LONG } from "../../src/body.js";
+import { checkSegment, createClient } from "../../src/client.js";
+import { excerpt, oneLine } from "../../src/text.js";
 import { type Contract, type Endpoint, endpointsOf, readContract } from "./contract.js";
 
 const [SUCCESS, MISMATCH, NOT_VERIFIED, ERROR_VERIFIED] = [0, 1, 2, 3] as const;
 const OPTIONS = { operation: { type: "string" }, body: { type: "string" } } as const;
+const FORM = "multipart/form-data";
+/** The operation that needs no ID. */
+const CANCEL = "cancelUpload";
+/** In ms. */
 const TIMEOUT = 60_000;
+/** How many mismatches are listed. */
+const MAX_LISTED = 20;
 /** Shorter parts of the key aren't hidden, because ordinary words can contain them. In characters. */
 const MIN_KEY_PART = 6;
 
@@ -29,32 +40,86 @@ export async function verify(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Verdict> {
   const key = env["OPENAI_API_KEY"]?.trim() ?? "";
-  try {
-    const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url;
-    const { values: options, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
-    const endpoint = chooseEndpoint(contract, options.operation);
-    const parameters = withValues(endpoint, positionals);
-    const response = await send(requestOf(endpoint, parameters, options.body, api, key));
-    const mismatches = await mismatchesOf(endpoint, parameters, response);
-    const answered = `${api} answered ${response.status}`;
-    if (mismatches.length > 0) {
-      const list = mismatches.map((mismatch) => `\n- ${mismatch}`).join("");
-      return verdict(MISMATCH, `${answered}. The response doesn't match the contract:${list}`);
-    }
-    if (response.ok) return verdict(SUCCESS, `${answered}, as the contract says.`);
-    return verdict(ERROR_VERIFIED, `${answered}, as the contract says. This verifies the error, but not a success.`);
-  } catch (error) {
-    if (error instanceof NotVerified || isOfArguments(error)) return verdict(NOT_VERIFIED, error.message);
-    throw error;
+  const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url || "";
+  const { exitCode, output } = await verdictOn(contract, args, { api, key }).catch(notVerified);
+  return { exitCode, output: hide(key, output) };
+}
+
+function notVerified(error: unknown): Verdict {
+  // A bad argument, key or URL is a TypeError.
+  if (!(error instanceof NotVerified || error instanceof TypeError)) throw error;
+  return { exitCode: NOT_VERIFIED, output: oneLine(error.message) };
+}
+
+interface Access {
+  readonly api: string;
+  readonly key: string;
+}
+
+async function verdictOn(contract: Contract, args: readonly string[], access: Access): Promise<Verdict> {
+  const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
+  const { api, key } = access;
+  if (key === "") throw new NotVerified("Set OPENAI_API_KEY to an API key.");
+  createClient({ apiKey: key, baseUrl: api }); // Throws if they can't be used.
+  if (positionals.length > 0 || (values.operation ?? CANCEL) !== CANCEL) {
+    const endpoint = chooseEndpoint(contract, values.operation);
+    return verdictOnCall(endpoint, withValues(endpoint, positionals), values.body, access);
   }
 
-  function verdict(exitCode: number, text: string): Verdict {
-    return { exitCode, output: hide(key, text) };
+  // The API can't list its pending Uploads.
+  const endpoint = chooseEndpoint(contract, CANCEL);
+  const openai = new OpenAI({
+    apiKey: key,
+    baseURL: api,
+    organization: null,
+    project: null,
+    timeout: TIMEOUT,
+    maxRetries: 0,
+  });
+  const id = await createUpload(openai);
+  const verdict = await verdictOnCall(endpoint, withValues(endpoint, [id]), values.body, access).catch(notVerified);
+  if (verdict.exitCode === SUCCESS) return verdict;
+  const isLeft = await openai.uploads.cancel(id).then(
+    () => false,
+    ({ status }) => status !== 400,
+  ); // 400: not pending
+  const left = isLeft
+    ? `\nThe Upload ${id} may still be pending. Unless you cancel it, it expires within an hour.`
+    : "";
+  return { ...verdict, output: verdict.output + left };
+}
+
+async function createUpload(openai: OpenAI): Promise<string> {
+  const file = { filename: "contract-verify.txt", bytes: 1, mime_type: "text/plain", purpose: "assistants" } as const;
+  try {
+    const { id } = await openai.uploads.create(file, { fetchOptions: { redirect: "manual" } });
+    checkSegment("the created Upload's id", id);
+    return id;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new NotVerified(`There is no Upload to cancel, because creating one failed: ${excerpt(reason)}`);
   }
 }
 
-function isOfArguments(error: unknown): error is Error {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+async function verdictOnCall(
+  endpoint: Endpoint,
+  parameters: readonly ParameterWithValue[],
+  body: string | undefined,
+  access: Access,
+): Promise<Verdict> {
+  const request = requestOf(endpoint, parameters, body, access);
+  const response = await send(request);
+  const mismatches = await mismatchesOf(endpoint, parameters, response, request.signal);
+  const answered = `${access.api} answered ${response.status}`;
+  if (mismatches.length > 0) {
+    const list = mismatches.slice(0, MAX_LISTED).map((mismatch) => `\n- ${oneLine(excerpt(mismatch))}`);
+    if (mismatches.length > MAX_LISTED) list.push(`\n- and ${mismatches.length - MAX_LISTED} more`);
+    const output = `${answered}. The response doesn't match the contract:${list.join("")}`;
+    return { exitCode: MISMATCH, output };
+  }
+  if (response.ok) return { exitCode: SUCCESS, output: `${answered}, as the contract says.` };
+  const output = `${answered}, as the contract says. This verifies the error, but not a success.`;
+  return { exitCode: ERROR_VERIFIED, output };
 }
 
 function chooseEndpoint(contract: Contract, operation: string | undefined): Endpoint {
@@ -80,33 +145,47 @@ function withValues({ parameters }: Endpoint, values: readonly string[]): Parame
 function requestOf(
   { method, path, requestBody }: Endpoint,
   parameters: readonly ParameterWithValue[],
-  json: string | undefined,
-  api: string | undefined,
-  key: string,
+  text: string | undefined,
+  { api, key }: Access,
 ): Request {
-  if (!/^[!-~]+$/.test(key)) throw new NotVerified("Set OPENAI_API_KEY to an API key.");
-  if (!api || !/^https?:\/\/[^@?#]+$/i.test(api) || !URL.canParse(api)) {
-    throw new NotVerified("Set OPENAI_BASE_URL to an http(s) URL without user, query or fragment.");
-  }
-
   let filledPath = path;
   for (const { name, value } of parameters) {
-    if (/^\.{0,2}$/.test(value)) throw new NotVerified(`${name} must not be "", "." or "..".`);
+    checkSegment(name, value);
     filledPath = filledPath.replace(`{${name}}`, encodeURIComponent(value));
   }
-  const url = `${api.replace(/\/$/, "")}${filledPath}`;
-  const body = bodyOf(requestBody, json);
-  const headers = { authorization: `Bearer ${key}`, ...(body === null ? {} : { "content-type": "application/json" }) };
-  // A redirect isn't followed: it's a response to verify, and the key must not travel.
-  return new Request(url, { method, headers, body, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT) });
+  return new Request(api.replace(/\/+$/, "") + filledPath, {
+    method,
+    headers: { authorization: `Bearer ${key}` },
+    body: bodyOf(requestBody, text),
+    redirect: "manual", // A redirect is a response to verify, and the key must not travel.
+    signal: AbortSignal.timeout(TIMEOUT),
+  });
 }
 
-function bodyOf(requestBody: Endpoint["requestBody"], json: string | undefined): string | null {
-  if (requestBody === undefined || (json === undefined && !requestBody.required)) return null;
-  const body = json === undefined ? undefined : parseJson(json);
-  const problems = problemsWith(requestBody.content["application/json"]?.schema ?? {}, body);
-  if (problems.length === 0) return JSON.stringify(body);
-  throw new NotVerified(`Give the body that the contract describes with --body '{…}': ${problems.join("; ")}.`);
+/** The body in the form that the contract asks for, from an object with its fields. */
+function bodyOf(requestBody: Endpoint["requestBody"], text: string | undefined): BodyInit | null {
+  if (requestBody === undefined || (text === undefined && !requestBody.required)) return null;
+  const { content } = requestBody;
+  const type = ["application/json", FORM, "application/x-www-form-urlencoded"].find((known) => known in content);
+  if (type === undefined) throw new NotVerified(`Only JSON and forms can be sent, not ${Object.keys(content)}.`);
+  const schema = content[type]?.schema ?? {};
+  const fields = text === undefined ? undefined : parseJson(text);
+  const problems = problemsWith(schema, fields);
+  if (problems.length > 0) {
+    throw new NotVerified(`Give the body that the contract describes with --body '{…}': ${problems.join("; ")}.`);
+  }
+  if (type === "application/json") return new Blob([JSON.stringify(fields)], { type });
+
+  const entries = Object.entries(Object(fields)).map(
+    ([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)] as const,
+  );
+  if (type !== FORM) return new URLSearchParams(entries.map((entry) => [...entry]));
+  const form = new FormData();
+  for (const [name, value] of entries) {
+    const isFile = Object(schema).properties?.[name]?.format === "binary";
+    form.set(name, isFile ? new Blob([value]) : value);
+  }
+  return form;
 }
 
 async function send(request: Request): Promise<Response> {
@@ -122,6 +201,7 @@ async function mismatchesOf(
   { responses }: Endpoint,
   parameters: readonly ParameterWithValue[],
   response: Response,
+  signal: AbortSignal,
 ): Promise<string[]> {
   const { status } = response;
   // A status that only `default` documents is a mismatch too, so that the contract learns to name every status that occurs.
@@ -139,8 +219,9 @@ async function mismatchesOf(
 
   const mediaType = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
   const documented = content[mediaType.toLowerCase()];
-  const text = await response.text().catch(() => undefined);
+  const text = await readBody(response, signal).catch(() => undefined);
   if (text === undefined) mismatches.push("The body is incomplete");
+  else if (text === TOO_LONG) mismatches.push(`There is ${TOO_LONG}`);
   else if (Object.keys(content).length === 0) {
     if (text !== "") mismatches.push("There is a body, but the contract describes none");
   } else if (documented === undefined) {
@@ -177,12 +258,17 @@ const AJV_OPTIONS: Options = { strict: false, strictNumbers: true, allErrors: tr
 const ajv = new Ajv2020(AJV_OPTIONS);
 const ajvForText = new Ajv2020({ ...AJV_OPTIONS, coerceTypes: true });
 
-function problemsWith(schema: object, value: unknown, header?: string): string[] {
+/** What's wrong with a value, or with the text of a header, by a schema that is closed to fields it doesn't name. */
+export function problemsWith(schema: object, value: unknown, header?: string): string[] {
   const isValid = (header ? ajvForText : ajv).compile(closed(schema));
   if (isValid(value)) return [];
   const errors = isValid.errors ?? [];
+  // If no alternative of an `anyOf` fits, only what's wrong with the value is of interest: not that it isn't null either.
+  const choices = new Set(errors.flatMap(({ keyword, instancePath }) => (keyword === "anyOf" ? [instancePath] : [])));
+  const isConsequence = ({ keyword, instancePath, params }: ErrorObject) =>
+    choices.has(instancePath) && (/^(anyOf|unevaluatedProperties)$/.test(keyword) || params["type"] === "null");
   const problems = errors
-    .filter((error) => !followsFromChoice(error, errors))
+    .filter((error) => !isConsequence(error))
     .map(({ keyword, instancePath, message, params }) => {
       const where = header ?? (instancePath.slice(1).replaceAll("/", ".") || "The body");
       if (keyword === "unevaluatedProperties") {
@@ -192,12 +278,6 @@ function problemsWith(schema: object, value: unknown, header?: string): string[]
       return `${where} ${message}${allowed === undefined ? "" : `: ${JSON.stringify(allowed)}`}`;
     });
   return [...new Set(problems)]; // the parts of an allOf can report the same
-}
-
-/** If no alternative of an `anyOf` fits, only what's wrong with the value is of interest: not that it isn't null either. */
-function followsFromChoice({ keyword, instancePath, params }: ErrorObject, errors: readonly ErrorObject[]): boolean {
-  const isInChoice = errors.some((other) => other.keyword === "anyOf" && other.instancePath === instancePath);
-  return isInChoice && (/^(anyOf|unevaluatedProperties)$/.test(keyword) || params["type"] === "null");
 }
 
 /** The schema, but closed to fields that it doesn't name, at any depth. */
@@ -217,13 +297,17 @@ function close(schema: unknown): object {
 
 /** The text with the key, and every part of it, replaced. */
 function hide(key: string, text: string): string {
-  let hidden = text;
-  for (let length = key.length; length >= MIN_KEY_PART; length--) {
-    for (let start = 0; start + length <= key.length; start++) {
-      hidden = hidden.replaceAll(key.slice(start, start + length), "[OPENAI_API_KEY]");
-    }
+  const parts = new Set<string>();
+  for (let at = 0; at + MIN_KEY_PART <= key.length; at++) parts.add(key.slice(at, at + MIN_KEY_PART));
+  let shown = "";
+  let hiddenUntil = 0;
+  for (let at = 0; at < text.length; at++) {
+    const isPart = parts.has(text.slice(at, at + MIN_KEY_PART));
+    if (isPart && at >= hiddenUntil) shown += "[OPENAI_API_KEY]";
+    if (isPart) hiddenUntil = at + MIN_KEY_PART;
+    if (at >= hiddenUntil) shown += text[at];
   }
-  return hidden;
+  return shown;
 }
 
 if (import.meta.filename === process.argv[1]) {
