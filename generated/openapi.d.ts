@@ -44,7 +44,7 @@ export interface components {
             filename: string;
             /** @description The intended number of bytes to be uploaded. */
             bytes: number;
-            /** @description The intended purpose of the file. [Please refer here](https://platform.openai.com/docs/api-reference/files/object#files/object-purpose) for acceptable values. */
+            /** @description The intended purpose of the file. [Please refer here](https://developers.openai.com/api/reference/resources/files) for acceptable values. */
             purpose: string;
             /**
              * @description The status of the Upload.

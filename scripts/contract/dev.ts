@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { watch } from "chokidar";
-import { contract, startPrism } from "./prism.js";
+import { contract, endWithNpm, startPrism } from "./prism.js";
 import { execute, redocly } from "./redocly.js";
 
 const [port = "4010"] = process.argv.slice(2);
@@ -28,6 +28,7 @@ process.once("exit", () => {
   rmSync(folder, { recursive: true });
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(0));
+endWithNpm();
 
 function say(text: string): void {
   console.log(`[${new Date().toLocaleTimeString()}] ${text}`);

@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { changesBetween, type Impact } from "./changes.js";
 import { bundle, type Contract } from "./contract.js";
 import { contract } from "./prism.js";
+import { type Outcome, runScript } from "./redocly.js";
 
 const IMPACTS = ["major", "minor", "patch"] as const satisfies Impact[];
 
@@ -21,13 +22,8 @@ function versionAfter(version: string, impact?: Impact): string | undefined {
   return major && `${major}.${minor}.${Number(patch) + (impact ? 1 : 0)}`;
 }
 
-export interface Comparison {
-  readonly exitCode: number;
-  readonly output: string;
-}
-
 /** @param folder The repository. */
-export async function diff(requested?: string, folder = "."): Promise<Comparison> {
+export async function diff(requested?: string, folder = "."): Promise<Outcome> {
   const isFile = requested && (/^https?:/.test(requested) || statSync(requested, { throwIfNoEntry: false })?.isFile());
   if (isFile) return compare(requested, requested, join(folder, contract));
   const base = requested ?? lastRelease(folder) ?? startOfMajorVersion(folder);
@@ -70,15 +66,12 @@ function extract(revision: string, folder: string, to: string): boolean {
   return archive !== undefined && spawnSync("tar", ["-x", "-C", to], { input: archive }).status === 0;
 }
 
-async function compare(base: string, baseFile: string, file: string): Promise<Comparison> {
-  const before = await bundle(baseFile).catch((error: Error) => ({ exitCode: 2, output: error.message }));
-  if ("exitCode" in before) return before;
-  const after = await bundle(file).catch((error: Error) => ({ exitCode: 1, output: error.message }));
-  return "exitCode" in after ? after : rate(base, before, after);
+async function compare(base: string, baseFile: string, file: string): Promise<Outcome> {
+  return rate(base, await bundle(baseFile), await bundle(file));
 }
 
 /** @param base What the output calls the earlier version. */
-export async function rate(base: string, before: Contract, after: Contract): Promise<Comparison> {
+export async function rate(base: string, before: Contract, after: Contract): Promise<Outcome> {
   const changes = await changesBetween(before, after);
   const byImpact = IMPACTS.map((impact) => [impact, changes.filter((change) => change.impact === impact)] as const);
   const [worst] = byImpact.find(([, some]) => some.length > 0) ?? [];
@@ -92,8 +85,4 @@ export async function rate(base: string, before: Contract, after: Contract): Pro
   return { exitCode: isRaised ? 0 : 1, output: lines.join("\n") };
 }
 
-if (import.meta.filename === process.argv[1]) {
-  const { exitCode, output } = await diff(process.argv[2]);
-  console.log(output);
-  process.exitCode = exitCode;
-}
+await runScript(import.meta.filename, ([base]) => diff(base));

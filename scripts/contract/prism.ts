@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { redocly } from "./redocly.js";
 
 /** Where the contract is; if it is split into several files, the main one. */
 export const contract = "openapi/openapi.yaml";
@@ -28,10 +29,10 @@ export interface Prism extends AsyncDisposable {
   readonly log: Readable;
 }
 
-/** Runs `prism mock` with these arguments, on a free port unless they name one, and waits until it listens. */
-export async function startPrism(...args: string[]): Promise<Prism> {
+/** Runs `prism mock` with this contract and these arguments, on a free port unless they name one, and waits until it listens. */
+export async function startPrism(file: string, ...args: string[]): Promise<Prism> {
   const port = args.includes("--port") ? [] : ["--port", "0"];
-  const child = spawn(process.execPath, [bin, "mock", ...args, ...port], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [bin, "mock", file, ...args, ...port], { stdio: ["ignore", "pipe", "pipe"] });
   const kill = () => child.kill();
   process.once("exit", kill);
   const exited = once(child, "exit");
@@ -55,11 +56,13 @@ export async function startPrism(...args: string[]): Promise<Prism> {
   }
   process.off("exit", kill);
   const [, usedPort] = /EADDRINUSE.*:(\d+)/.exec(printed) ?? [];
-  throw new Error(
-    usedPort === undefined
-      ? `Prism did not start:\n${printed}`
-      : `Port ${usedPort} is in use: stop the program that uses it, or choose another port, as in "npm run mock -- 4011".`,
-  );
+  if (usedPort) {
+    const advice = 'stop the program that uses it, or choose another port, as in "npm run mock -- 4011"';
+    throw new Error(`Port ${usedPort} is in use: ${advice}.`);
+  }
+  // Of a broken contract, Prism prints its own usage and a stack.
+  const { ok, output } = await redocly("bundle", file);
+  throw new Error(ok ? `Prism did not start:\n${printed}` : output);
 }
 
 if (import.meta.filename === process.argv[1]) {

@@ -11,6 +11,12 @@ export interface Result {
   readonly output: string;
 }
 
+/** What a script prints, and the code it exits with. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
 /** Runs Redocly CLI and waits until it exits. */
 export function redocly(...args: readonly string[]): Promise<Result> {
   return execute(process.execPath, bin, ...args);
@@ -33,12 +39,22 @@ function readable(output: string): string {
   if (output.includes("expected a single document")) {
     return 'The contract has more than one YAML document. Keep one, and remove the "---" line between them.';
   }
+  const [, missing] = /no such file or directory.* '(.+)'/.exec(output) ?? [];
+  if (missing) return `${relative(".", missing)} does not exist.`;
   return output
     .replaceAll(/ in "(.+)" \((\d+:\d+)\)/g, (_, file: string, place: string) => ` at ${relative(".", file)}:${place}`)
-    .replaceAll(/^ *[╔║╚].*\n/gm, "")
-    .replaceAll(/^ {4}at .*\n/gm, "")
-    .replaceAll(/^bundling .*\n/gm, "")
-    .replaceAll(/^An unexpected error occurred.*\n/gm, "")
+    .replaceAll(/^( *[╔║╚]| {4}at |bundling |An unexpected error occurred).*\n/gm, "")
     .replaceAll(/\n{3,}/g, "\n\n")
     .trim();
+}
+
+/** Runs a script that was started, not imported: prints its output, or why it failed, and exits with its code. */
+export async function runScript(file: string, run: (args: readonly string[]) => Promise<Outcome>): Promise<void> {
+  if (file !== process.argv[1]) return;
+  const { exitCode, output } = await run(process.argv.slice(2)).catch((error) => ({
+    exitCode: 2,
+    output: error.message,
+  }));
+  console.log(output);
+  process.exitCode = exitCode;
 }

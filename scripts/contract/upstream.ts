@@ -6,47 +6,36 @@ import { isDeepStrictEqual } from "node:util";
 import { bundle, type Endpoint, endpointsOf } from "./contract.js";
 import { type Place, placesOf } from "./facts.js";
 import { contract } from "./prism.js";
+import { type Outcome, runScript } from "./redocly.js";
 
 /** Where OpenAI publishes its description. HEAD is the default branch, whatever its name. */
 const PUBLISHED = "https://raw.githubusercontent.com/openai/openai-openapi/HEAD/openapi.yaml";
 
-export interface Comparison {
-  readonly exitCode: number;
-  readonly output: string;
-}
-
-export async function compareWithUpstream(source: string = PUBLISHED, file: string = contract): Promise<Comparison> {
+export async function compareWithUpstream(source: string = PUBLISHED, file: string = contract): Promise<Outcome> {
   const ours = await bundle(file);
   // --force, because a problem elsewhere in a large description is none of ours.
-  const theirs = await bundle(source, "--force").catch((error: Error) => error.message);
-  if (typeof theirs === "string") {
+  const theirs = await bundle(source, "--force").catch(({ message }: Error) => {
     const advice = `If the network is the problem, download ${PUBLISHED}, and compare with the file`;
-    return { exitCode: 2, output: `${theirs}\n${advice}: npm run contract:upstream -- openapi.yaml` };
-  }
-  const differences: string[] = [];
-  const endpoints = endpointsOf(ours);
-  for (const endpoint of endpoints) {
-    const operation = `${endpoint.method} ${endpoint.path}`;
-    const described = endpointsOf(theirs).find((other) => shape(other) === shape(endpoint));
-    if (described === undefined) {
-      return { exitCode: 2, output: `${source} doesn't describe ${operation}. Did OpenAI move or remove it?` };
-    }
+    throw new Error(`${message}\n${advice}: npm run contract:upstream -- openapi.yaml`);
+  });
+  const names = endpointsOf(ours).map(({ method, path }) => `${method} ${path}`);
+  const differences = endpointsOf(ours).flatMap((endpoint, index) => {
+    const described = endpointsOf(theirs).find((other) => shapeOf(other) === shapeOf(endpoint));
+    if (!described) throw new Error(`${source} doesn't describe ${names[index]}. Did OpenAI move or remove it?`);
     const places = placesOf(ours, endpoint);
-    for (const [name, place] of placesOf(theirs, described)) {
+    return [...placesOf(theirs, described)].flatMap(([name, place]) => {
       const own = places.get(name);
-      if (own && isDeepStrictEqual(own.facts, place.facts)) continue;
-      differences.push(
-        `${operation}${name}\n  OpenAI:   ${describe(place)}\n  contract: ${own ? describe(own) : "missing"}`,
-      );
-    }
-  }
+      if (own && isDeepStrictEqual(own.facts, place.facts)) return [];
+      const inContract = own ? describe(own) : "missing";
+      return [`${names[index]}${name}\n  OpenAI:   ${describe(place)}\n  contract: ${inContract}`];
+    });
+  });
   if (differences.length > 0) return { exitCode: 1, output: differences.join("\n") };
-  const names = endpoints.map(({ method, path }) => `${method} ${path}`).join(", ");
-  return { exitCode: 0, output: `The contract has everything that ${source} says about ${names}.` };
+  return { exitCode: 0, output: `The contract has everything that ${source} says about ${names.join(", ")}.` };
 }
 
 /** The same for operations that differ only in the names of their path parameters. */
-function shape({ method, path }: Endpoint): string {
+function shapeOf({ method, path }: Endpoint): string {
   return `${method} ${path.replaceAll(/{[^}]*}/g, "{}")}`;
 }
 
@@ -54,8 +43,4 @@ function describe({ facts, pointer }: Place): string {
   return `${[...facts].sort().join(", ") || "anything"}, at ${pointer}`;
 }
 
-if (import.meta.filename === process.argv[1]) {
-  const { exitCode, output } = await compareWithUpstream(process.argv[2]);
-  console.log(output);
-  process.exitCode = exitCode;
-}
+await runScript(import.meta.filename, ([source]) => compareWithUpstream(source));

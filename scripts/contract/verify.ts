@@ -13,10 +13,11 @@ import { readBody, TOO_LONG } from "../../src/body.js";
 import { checkSegment, createClient } from "../../src/client.js";
 import { excerpt, oneLine } from "../../src/text.js";
 import { type Contract, type Endpoint, endpointsOf, readContract } from "./contract.js";
+import { type Outcome, runScript } from "./redocly.js";
 
 const [SUCCESS, MISMATCH, NOT_VERIFIED, ERROR_VERIFIED] = [0, 1, 2, 3] as const;
 const OPTIONS = { operation: { type: "string" }, body: { type: "string" } } as const;
-const FORM = "multipart/form-data";
+const [JSON_TYPE, FORM_TYPE] = ["application/json", "multipart/form-data"] as const;
 /** The operation that needs no ID. */
 const CANCEL = "cancelUpload";
 /** In ms. */
@@ -26,11 +27,6 @@ const MAX_LISTED = 20;
 /** Shorter parts of the key aren't hidden, because ordinary words can contain them. In characters. */
 const MIN_KEY_PART = 6;
 
-export interface Verdict {
-  readonly exitCode: number;
-  readonly output: string;
-}
-
 /** Why nothing was verified, and what to do about it. */
 class NotVerified extends Error {}
 
@@ -38,88 +34,74 @@ export async function verify(
   contract: Contract,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Verdict> {
+): Promise<Outcome> {
   const key = env["OPENAI_API_KEY"]?.trim() ?? "";
-  const api = env["OPENAI_BASE_URL"]?.trim() || contract.servers?.[0]?.url || "";
-  const { exitCode, output } = await verdictOn(contract, args, { api, key }).catch(notVerified);
+  const api = env["OPENAI_BASE_URL"]?.trim().replace(/\/+$/, "") || contract.servers?.[0]?.url || "";
+  const { exitCode, output } = await run().catch(notVerified);
   return { exitCode, output: hide(key, output) };
+
+  async function run(): Promise<Outcome> {
+    const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
+    if (key === "") throw new NotVerified("Set OPENAI_API_KEY to an API key.");
+    createClient({ apiKey: key, baseUrl: api }); // Throws if they can't be used.
+    const needsUpload = positionals.length === 0 && (values.operation ?? CANCEL) === CANCEL;
+    const endpoint = chooseEndpoint(contract, needsUpload ? CANCEL : values.operation);
+    if (!needsUpload) return call(endpoint, positionals, values.body);
+
+    const fetchOptions = { redirect: "manual" } as const;
+    const account = { apiKey: key, baseURL: api, organization: null, project: null };
+    const openai = new OpenAI({ ...account, maxRetries: 0, timeout: TIMEOUT, fetchOptions });
+    const id = await createUpload(openai);
+    const verdict = await call(endpoint, [id]).catch(notVerified);
+    if (verdict.exitCode === SUCCESS) return verdict;
+    // 400 means that it's no longer pending.
+    const isLeft = await openai.uploads.cancel(id).catch(({ status }) => status !== 400);
+    const left = `\nThe Upload ${id} may still be pending. Cancel it, or let it expire within an hour.`;
+    return isLeft === true ? { ...verdict, output: verdict.output + left } : verdict;
+  }
+
+  async function call(endpoint: Endpoint, values: readonly string[], text?: string): Promise<Outcome> {
+    const ids = idsIn(endpoint.path, values);
+    const path = endpoint.path.replaceAll(/{(.+?)}/g, (_, name: string) => encodeURIComponent(ids[name] ?? ""));
+    const body = bodyOf(endpoint.requestBody, text);
+    const headers = { authorization: `Bearer ${key}` };
+    const signal = AbortSignal.timeout(TIMEOUT);
+    // A redirect isn't followed: it's a response to verify, and the key must not travel.
+    const init = { method: endpoint.method, headers, body, redirect: "manual", signal } as const;
+    const response = await fetch(api + path, init).catch((error) => {
+      throw new NotVerified(`There was no response: ${error.cause?.message ?? error.message}`);
+    });
+    const mismatches = await mismatchesOf(endpoint, ids, response, signal);
+    const answered = `${api} answered ${response.status}`;
+    if (mismatches.length > 0) {
+      const list = mismatches.slice(0, MAX_LISTED).map((mismatch) => `\n- ${oneLine(excerpt(mismatch))}`);
+      if (mismatches.length > MAX_LISTED) list.push(`\n- and ${mismatches.length - MAX_LISTED} more`);
+      const output = `${answered}. The response doesn't match the contract:${list.join("")}`;
+      return { exitCode: MISMATCH, output };
+    }
+    if (response.ok) return { exitCode: SUCCESS, output: `${answered}, as the contract says.` };
+    const output = `${answered}, as the contract says. This verifies the error, but not a success.`;
+    return { exitCode: ERROR_VERIFIED, output };
+  }
 }
 
-function notVerified(error: unknown): Verdict {
+function notVerified(error: unknown): Outcome {
   // A bad argument, key or URL is a TypeError.
   if (!(error instanceof NotVerified || error instanceof TypeError)) throw error;
   return { exitCode: NOT_VERIFIED, output: oneLine(error.message) };
 }
 
-interface Access {
-  readonly api: string;
-  readonly key: string;
-}
-
-async function verdictOn(contract: Contract, args: readonly string[], access: Access): Promise<Verdict> {
-  const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
-  const { api, key } = access;
-  if (key === "") throw new NotVerified("Set OPENAI_API_KEY to an API key.");
-  createClient({ apiKey: key, baseUrl: api }); // Throws if they can't be used.
-  if (positionals.length > 0 || (values.operation ?? CANCEL) !== CANCEL) {
-    const endpoint = chooseEndpoint(contract, values.operation);
-    return verdictOnCall(endpoint, withValues(endpoint, positionals), values.body, access);
-  }
-
-  // The API can't list its pending Uploads.
-  const endpoint = chooseEndpoint(contract, CANCEL);
-  const openai = new OpenAI({
-    apiKey: key,
-    baseURL: api,
-    organization: null,
-    project: null,
-    timeout: TIMEOUT,
-    maxRetries: 0,
-  });
-  const id = await createUpload(openai);
-  const verdict = await verdictOnCall(endpoint, withValues(endpoint, [id]), values.body, access).catch(notVerified);
-  if (verdict.exitCode === SUCCESS) return verdict;
-  const isLeft = await openai.uploads.cancel(id).then(
-    () => false,
-    ({ status }) => status !== 400,
-  ); // 400: not pending
-  const left = isLeft
-    ? `\nThe Upload ${id} may still be pending. Unless you cancel it, it expires within an hour.`
-    : "";
-  return { ...verdict, output: verdict.output + left };
-}
-
+/** Creates the Upload to cancel: the API can't list those that are pending. */
 async function createUpload(openai: OpenAI): Promise<string> {
   const file = { filename: "contract-verify.txt", bytes: 1, mime_type: "text/plain", purpose: "assistants" } as const;
   try {
-    const { id } = await openai.uploads.create(file, { fetchOptions: { redirect: "manual" } });
+    const { id } = await openai.uploads.create(file);
     checkSegment("the created Upload's id", id);
     return id;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new NotVerified(`There is no Upload to cancel, because creating one failed: ${excerpt(reason)}`);
   }
-}
-
-async function verdictOnCall(
-  endpoint: Endpoint,
-  parameters: readonly ParameterWithValue[],
-  body: string | undefined,
-  access: Access,
-): Promise<Verdict> {
-  const request = requestOf(endpoint, parameters, body, access);
-  const response = await send(request);
-  const mismatches = await mismatchesOf(endpoint, parameters, response, request.signal);
-  const answered = `${access.api} answered ${response.status}`;
-  if (mismatches.length > 0) {
-    const list = mismatches.slice(0, MAX_LISTED).map((mismatch) => `\n- ${oneLine(excerpt(mismatch))}`);
-    if (mismatches.length > MAX_LISTED) list.push(`\n- and ${mismatches.length - MAX_LISTED} more`);
-    const output = `${answered}. The response doesn't match the contract:${list.join("")}`;
-    return { exitCode: MISMATCH, output };
-  }
-  if (response.ok) return { exitCode: SUCCESS, output: `${answered}, as the contract says.` };
-  const output = `${answered}, as the contract says. This verifies the error, but not a success.`;
-  return { exitCode: ERROR_VERIFIED, output };
 }
 
 function chooseEndpoint(contract: Contract, operation: string | undefined): Endpoint {
@@ -130,76 +112,44 @@ function chooseEndpoint(contract: Contract, operation: string | undefined): Endp
   throw new NotVerified(`Choose one operation of the contract with --operation: ${names}.`);
 }
 
-type ParameterWithValue = Endpoint["parameters"][number] & { readonly value: string };
+type Ids = Readonly<Record<string, string>>;
 
-/** The parameters in the endpoint's path, in the order of the contract. */
-function withValues({ parameters }: Endpoint, values: readonly string[]): ParameterWithValue[] {
-  const inPath = parameters.filter((parameter) => parameter.in === "path");
-  if (values.length !== inPath.length) {
-    const names = inPath.map(({ name }) => `<${name}>`).join(" ");
-    throw new NotVerified(`Give a value for each parameter: npm run contract:verify -- ${names}`);
+/** The values of a path's parameters, in the path's order. */
+function idsIn(path: string, values: readonly string[]): Ids {
+  const names = [...path.matchAll(/{(.+?)}/g)].map(([, name = ""]) => name);
+  if (values.length !== names.length) {
+    const list = names.map((name) => `<${name}>`).join(" ");
+    throw new NotVerified(`Give a value for each parameter: npm run contract:verify -- ${list}`);
   }
-  return inPath.map((parameter, index) => ({ ...parameter, value: values[index] ?? "" }));
+  const ids = names.map((name, index): [string, string] => [name, values[index] ?? ""]);
+  for (const [name, value] of ids) checkSegment(name, value);
+  return Object.fromEntries(ids);
 }
 
-function requestOf(
-  { method, path, requestBody }: Endpoint,
-  parameters: readonly ParameterWithValue[],
-  text: string | undefined,
-  { api, key }: Access,
-): Request {
-  let filledPath = path;
-  for (const { name, value } of parameters) {
-    checkSegment(name, value);
-    filledPath = filledPath.replace(`{${name}}`, encodeURIComponent(value));
-  }
-  return new Request(api.replace(/\/+$/, "") + filledPath, {
-    method,
-    headers: { authorization: `Bearer ${key}` },
-    body: bodyOf(requestBody, text),
-    redirect: "manual", // A redirect is a response to verify, and the key must not travel.
-    signal: AbortSignal.timeout(TIMEOUT),
-  });
-}
-
-/** The body in the form that the contract asks for, from an object with its fields. */
-function bodyOf(requestBody: Endpoint["requestBody"], text: string | undefined): BodyInit | null {
+/** The body in the form that the contract asks for, from JSON with its fields. */
+function bodyOf(requestBody: Endpoint["requestBody"], text?: string): Blob | FormData | null {
   if (requestBody === undefined || (text === undefined && !requestBody.required)) return null;
-  const { content } = requestBody;
-  const type = ["application/json", FORM, "application/x-www-form-urlencoded"].find((known) => known in content);
-  if (type === undefined) throw new NotVerified(`Only JSON and forms can be sent, not ${Object.keys(content)}.`);
-  const schema = content[type]?.schema ?? {};
+  const [type = "", { schema = {} } = {}] =
+    Object.entries(requestBody.content).find(([known]) => known === JSON_TYPE || known === FORM_TYPE) ?? [];
+  if (type === "") throw new NotVerified(`This can't send ${Object.keys(requestBody.content).join(" or ")}.`);
   const fields = text === undefined ? undefined : parseJson(text);
   const problems = problemsWith(schema, fields);
   if (problems.length > 0) {
     throw new NotVerified(`Give the body that the contract describes with --body '{…}': ${problems.join("; ")}.`);
   }
-  if (type === "application/json") return new Blob([JSON.stringify(fields)], { type });
-
-  const entries = Object.entries(Object(fields)).map(
-    ([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)] as const,
-  );
-  if (type !== FORM) return new URLSearchParams(entries.map((entry) => [...entry]));
+  if (type === JSON_TYPE) return new Blob([JSON.stringify(fields)], { type });
   const form = new FormData();
-  for (const [name, value] of entries) {
+  for (const [name, value] of Object.entries(Object(fields))) {
+    const field = typeof value === "string" ? value : JSON.stringify(value);
     const isFile = Object(schema).properties?.[name]?.format === "binary";
-    form.set(name, isFile ? new Blob([value]) : value);
+    form.set(name, isFile ? new Blob([field]) : field);
   }
   return form;
 }
 
-async function send(request: Request): Promise<Response> {
-  try {
-    return await fetch(request);
-  } catch (error) {
-    const { cause = error } = Object(error);
-    throw new NotVerified(`There was no response: ${cause instanceof Error ? cause.message : cause}`);
-  }
-}
-
 async function mismatchesOf(
   { responses }: Endpoint,
-  parameters: readonly ParameterWithValue[],
+  ids: Ids,
   response: Response,
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -231,15 +181,15 @@ async function mismatchesOf(
     const body = parseJson(text);
     // Without the parser's message, which quotes the start of the body, and that can be part of the key.
     if (body === undefined) mismatches.push("The body isn't JSON");
-    else mismatches.push(...problemsWith(documented.schema, body), ...(response.ok ? otherIds(parameters, body) : []));
+    else mismatches.push(...problemsWith(documented.schema, body), ...(response.ok ? otherIds(ids, body) : []));
   }
   return mismatches;
 }
 
 /** A successful response is about the object in the path, whose ID it has as `upload_id` (like the parameter) or as `id`. */
-function otherIds(parameters: readonly ParameterWithValue[], body: unknown): string[] {
+function otherIds(ids: Ids, body: unknown): string[] {
   const object: Readonly<Record<string, unknown>> = Object(body);
-  return parameters.flatMap(({ name, value }) => {
+  return Object.entries(ids).flatMap(([name, value]) => {
     const field = name in object ? name : "id";
     const id = object[field];
     return typeof id === "string" && id !== value ? [`${field} is "${id}", not "${value}"`] : [];
@@ -310,12 +260,4 @@ function hide(key: string, text: string): string {
   return shown;
 }
 
-if (import.meta.filename === process.argv[1]) {
-  const contract = await readContract().catch((error: unknown) => {
-    console.log(error instanceof Error ? error.message : error);
-    process.exit(NOT_VERIFIED);
-  });
-  const { exitCode, output } = await verify(contract, process.argv.slice(2), process.env);
-  console.log(output);
-  process.exitCode = exitCode;
-}
+await runScript(import.meta.filename, async (args) => verify(await readContract(), args, process.env));
