@@ -15,8 +15,8 @@ test("types that are out of date fail --check, and npm run generate updates them
   using copy = copyOfRepository();
   copy.splitContract();
   copy.write(
-    "openapi/upload.yaml",
-    copy.read("openapi/upload.yaml").replace("The name of the file", "The new name of the file"),
+    "openapi/Upload.yaml",
+    copy.read("openapi/Upload.yaml").replace("The name of the file", "The new name of the file"),
   );
   expect(await generate(copy, "--check")).toMatchObject({
     exitCode: 1,

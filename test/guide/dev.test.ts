@@ -10,7 +10,7 @@ import { json, serve } from "../support/server.js";
 
 const DEV = resolve("scripts/contract/dev.ts");
 const CONTRACT = "openapi/openapi.yaml";
-const UPLOAD = "openapi/upload.yaml";
+const UPLOAD = "openapi/Upload.yaml";
 const TYPES = "generated/openapi.d.ts";
 const VALID = "✓ openapi/openapi.yaml is valid, and its types are up to date";
 const SERVED = "serves it";

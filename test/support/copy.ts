@@ -10,7 +10,7 @@ export interface Copy extends Disposable {
   write(file: string, text: string): void;
   /** Replaces text in the contract. Throws if the text isn't there. */
   editContract(before: string, after: string): void;
-  /** Moves the schema of an Upload to its own file, openapi/upload.yaml. */
+  /** Moves the schema of an Upload to its own file, openapi/Upload.yaml. */
   splitContract(): void;
 }
 
@@ -39,8 +39,8 @@ export function copyOfRepository(entries: readonly string[] = NEEDED_BY_SCRIPTS)
     splitContract() {
       const text = read(contract);
       const [schema = ""] = /(?<=^ {4}Upload:\n)(?: {6}.*\n)+/m.exec(text) ?? [];
-      write(contract, text.replace(schema, '      $ref: "./upload.yaml"\n'));
-      write(join(contract, "../upload.yaml"), schema.replaceAll(/^ {6}/gm, "").replaceAll('"#', '"./openapi.yaml#'));
+      write(contract, text.replace(schema, '      $ref: "./Upload.yaml"\n'));
+      write(join(contract, "../Upload.yaml"), schema.replaceAll(/^ {6}/gm, "").replaceAll('"#', '"./openapi.yaml#'));
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };
