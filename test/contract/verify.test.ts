@@ -2,9 +2,9 @@ import type { RequestListener } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { readContract } from "../../scripts/contract/contract.js";
-import { type Verdict, verify } from "../../scripts/contract/verify.js";
+import type { Outcome } from "../../scripts/contract/redocly.js";
+import { verify } from "../../scripts/contract/verify.js";
 import { cancelledUpload } from "../support/contract.js";
-import { run } from "../support/run.js";
 import { inTurn, json, type Server, serve } from "../support/server.js";
 
 const KEY = "sk-proj-SECRETabcdefghijklmnopqrstuvwxyz";
@@ -32,7 +32,7 @@ async function urlOfClosedServer(): Promise<string> {
   return server.url;
 }
 
-function verifyAt(server: Server, args: string[] = ["upload_abc123"], of = contract): Promise<Verdict> {
+function verifyAt(server: Server, args: string[] = ["upload_abc123"], of = contract): Promise<Outcome> {
   return verify(of, args, { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: server.url });
 }
 
@@ -166,29 +166,126 @@ test.for([301, 302, 303, 307, 308])("a redirect (%i) is listed, and not followed
   expect(elsewhere.requests).toHaveLength(0);
 });
 
+const CREATED = /^\/v1\/uploads$/;
+
+/** Creates an Upload named upload_abc123, and answers its cancels in turn. */
+function uploads(...cancels: RequestListener[]): RequestListener {
+  const cancel = inTurn(...cancels);
+  const created = answer(200, { ...upload, status: "pending" });
+  return (request, response) => (CREATED.test(request.url ?? "") ? created : cancel)(request, response);
+}
+
+test("without an ID, it creates an Upload of one byte, and cancels that", async () => {
+  const bodies: Promise<string>[] = [];
+  const respond = uploads(answer(200, upload));
+  await using server = await serve((request, response) => {
+    bodies.push(text(request));
+    respond(request, response);
+  });
+  for (const args of [[], ["--operation", "cancelUpload"]]) {
+    expect(await verifyAt(server, args)).toMatchObject({
+      exitCode: 0,
+      output: expect.stringContaining("answered 200"),
+    });
+  }
+  expect(server.requests.slice(0, 2).map(({ method, url, headers }) => [method, url, headers.authorization])).toEqual([
+    ["POST", "/v1/uploads", `Bearer ${KEY}`],
+    ["POST", "/v1/uploads/upload_abc123/cancel", `Bearer ${KEY}`],
+  ]);
+  expect(JSON.parse((await bodies[0]) ?? "")).toMatchObject({ bytes: 1 });
+});
+
+test.for<[string, RequestListener, exitCode: number]>([
+  ["a response that isn't as the contract says", answer(200, { ...upload, region: "eu" }), 1],
+  ["an error", answer(500, refusal), 3],
+  ["a lost connection", (_, response) => response.destroy(), 2],
+])("after %s, the Upload that it created is cancelled again", async ([, first, exitCode]) => {
+  await using server = await serve(uploads(first, answer(200, upload)));
+  const verdict = await verifyAt(server, []);
+  expect(verdict.output).not.toContain("pending");
+  expect(verdict.exitCode).toBe(exitCode);
+  expect(server.requests.map(({ url }) => url).filter((url) => url?.endsWith("/cancel"))).toHaveLength(2);
+});
+
+test("if the Upload that it created can't be cancelled, the output names it; if it isn't pending, that's fine", async () => {
+  await using broken = await serve(uploads(answer(500, refusal)));
+  expect(await verifyAt(broken, [])).toMatchObject({
+    exitCode: 3,
+    output: expect.stringMatching(/\nThe Upload upload_abc123 may still be pending\. .* within an hour\.$/),
+  });
+  await using cancelled = await serve(uploads(answer(200, { ...upload, region: "eu" }), answer(400, refusal)));
+  expect((await verifyAt(cancelled, [])).output).not.toContain("may still be pending");
+});
+
+test.for<[string, RequestListener, string]>([
+  ["refuses the key", answer(401, { error: { ...refusal.error, message: `no ${KEY}` } }), "401 no [OPENAI_API_KEY]"],
+  ["redirects", answer(307, {}, { location: "/elsewhere" }), "307"],
+  ["has no ID for it", answer(200, {}), "the created Upload's id must be"],
+])("an API that %s when it is asked for an Upload verifies nothing", async ([, listener, reason]) => {
+  await using server = await serve(listener);
+  const { exitCode, output } = await verifyAt(server, []);
+  expect(output).toContain(`There is no Upload to cancel, because creating one failed: ${reason}`);
+  expect(exitCode).toBe(2);
+  expect(server.requests).toHaveLength(1);
+});
+
 test.for<[string, RequestListener]>([
   ["its media type", (_, response) => response.writeHead(200, { "content-type": `text/${KEY}` }).end()],
   ["a field's name", answer(200, { ...upload, [KEY]: 1, [`${KEY.slice(0, 12)}…`]: 1 })],
   ["a body that isn't JSON", (_, response) => response.writeHead(200, { "content-type": "application/json" }).end(KEY)],
+  [
+    "30,000 fields",
+    answer(200, Object.fromEntries(Array.from({ length: 30_000 }, (_, n) => [`${KEY.slice(3)}${n}`, n]))),
+  ],
 ])("no part of the key is shown, even if the server repeats it in %s", async ([, listener]) => {
   await using server = await serve(listener);
   const { exitCode, output } = await verifyAt(server);
   for (let start = 0; start + 6 <= KEY.length; start++) expect(output).not.toContain(KEY.slice(start, start + 6));
+  expect(output.length).toBeLessThan(10_000);
   expect(exitCode).toBe(1);
 });
 
+const COMMANDS = "\u001b]0;title\u0007\u009b31m\u202e\u2028\n";
+test.for<[string, RequestListener]>([
+  ["an ID", answer(200, { ...upload, id: COMMANDS })],
+  ["a field's name", answer(200, { ...upload, [COMMANDS]: 1 })],
+  ["a media type", (_, response) => response.writeHead(200, { "content-type": "text/\u009b31m" }).end()],
+  ["a long ID", answer(200, { ...upload, id: "x".repeat(900_000) })],
+])("%s that the server makes up can neither send commands to a terminal nor fill it", async ([, listener]) => {
+  await using server = await serve(listener);
+  const { exitCode, output } = await verifyAt(server);
+  const [, list = ""] = output.split(":\n- ");
+  expect(list).toMatch(/^\P{C}{10,400}$/u);
+  expect(exitCode).toBe(1);
+});
+
+test("a body without end isn't read to its end", async () => {
+  await using server = await serve((_, response) => {
+    response.writeHead(200, { ...requestId, "content-type": "application/json" });
+    const more = () => response.destroyed || response.write(" ".repeat(100_000), more);
+    more();
+  });
+  expect(await verifyAt(server)).toMatchObject({ exitCode: 1, output: expect.stringContaining("a body over 1 MiB") });
+});
+
 test.for<[string, string[], Record<string, string>, string]>([
-  ["no Upload is named", [], {}, "Give a value for each parameter: npm run contract:verify -- <upload_id>"],
-  ["there is no key", ["upload_abc123"], { OPENAI_API_KEY: "" }, "Set OPENAI_API_KEY to an API key."],
-  ["the key can't be sent", ["upload_abc123"], { OPENAI_API_KEY: "sk-1\n2" }, "Set OPENAI_API_KEY to an API key."],
-  ["the ID can't be sent", [".."], {}, 'upload_id must not be "", "." or "..".'],
-  ["there is no server", ["upload_abc123"], {}, "There was no response: connect ECONNREFUSED"],
   [
-    "its address isn't a URL",
-    ["upload_abc123"],
-    { OPENAI_BASE_URL: "nowhere" },
-    "Set OPENAI_BASE_URL to an http(s) URL",
+    "two Uploads are named",
+    ["upload_1", "upload_2"],
+    {},
+    "Give a value for each parameter: npm run contract:verify -- <upload_id>",
   ],
+  ["there is no key", ["upload_abc123"], { OPENAI_API_KEY: "" }, "Set OPENAI_API_KEY to an API key."],
+  [
+    "the key can't be sent",
+    ["upload_abc123"],
+    { OPENAI_API_KEY: "sk-1\n2" },
+    "apiKey must be visible ASCII characters",
+  ],
+  ["the ID can't be sent", [".."], {}, "upload_id must be "],
+  ["there is no server", ["upload_abc123"], {}, "There was no response: connect ECONNREFUSED"],
+  ["its address isn't a URL", ["upload_abc123"], { OPENAI_BASE_URL: "nowhere" }, "baseUrl must be an http(s) URL"],
+  ["no Upload can be created", [], {}, "There is no Upload to cancel, because creating one failed: Connection error."],
   ["there is no such operation", ["--operation", "cancel", "upload_abc123"], {}, "--operation: cancelUpload."],
   ["there is no such option", ["--what", "upload_abc123"], {}, "Unknown option '--what'"],
 ])("if %s, it says what to do, and exits with 2", async ([, args, env, sentence]) => {
@@ -251,13 +348,53 @@ test("if the contract has several operations, --operation chooses one, and --bod
   expect(await Promise.all(bodies)).toEqual(['{"part_ids":["part_1"]}', ""]);
 });
 
-test("npm run contract:verify prints the result, and exits with its code", async () => {
-  await using server = await serve(answer(404, refusal));
-  const { exitCode, stdout } = await run(
-    process.execPath,
-    ["--import", "tsx", "scripts/contract/verify.ts", "--operation", "cancelUpload", "upload_abc123"],
-    { env: { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: server.url } },
+const parts = {
+  paths: {
+    "/uploads/{upload_id}/parts": {
+      post: {
+        operationId: "addUploadPart",
+        parameters: [upload_id],
+        requestBody: {
+          required: true,
+          content: {
+            "multipart/form-data": {
+              schema: {
+                type: "object",
+                required: ["data"],
+                properties: { data: { type: "string", format: "binary" }, index: { type: "integer" } },
+              },
+            },
+          },
+        },
+        responses,
+      },
+    },
+    "/uploads": {
+      put: {
+        operationId: "other",
+        requestBody: { required: true, content: { "text/plain": { schema: {} } } },
+        responses,
+      },
+    },
+  },
+};
+
+test("the body of a form operation is sent as a form, and a file in it as a file", async () => {
+  const bodies: Promise<string>[] = [];
+  await using server = await serve((request, response) => {
+    bodies.push(text(request).finally(() => response.end()));
+  });
+  const add = ["--operation", "addUploadPart", "upload_abc123", "--body"];
+  expect((await verifyAt(server, [...add, "{}"], parts)).output).toBe(
+    "Give the body that the contract describes with --body '{…}': The body must have required property 'data'.",
   );
-  expect(stdout).toContain("answered 404, as the contract says.");
-  expect(exitCode).toBe(3);
+  expect((await verifyAt(server, ["--operation", "other", "--body", "1"], parts)).output).toBe(
+    "This can't send text/plain.",
+  );
+  expect(bodies).toHaveLength(0);
+
+  expect(await verifyAt(server, [...add, '{"data":"the data","index":2}'], parts)).toMatchObject({ exitCode: 0 });
+  expect(server.requests[0]?.headers["content-type"]).toMatch(/^multipart\/form-data; boundary=/);
+  expect(await bodies[0]).toMatch(/name="data"; filename="blob"\r\nContent-Type: .*\r\n\r\nthe data\r\n/);
+  expect(await bodies[0]).toMatch(/name="index"\r\n\r\n2\r\n/);
 });
