@@ -20,7 +20,12 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: "test/support/setup.ts",
         },
       },
-      { extends: true, test: { ...shared, name: "contract", include: ["test/contract/*.test.ts"] } },
+      {
+        extends: true,
+        test: { ...shared, name: "contract", include: ["test/contract/*.test.ts"], exclude: ["**/*.slow.test.ts"] },
+      },
+      // Starts npm and the tools around the contract.
+      { extends: true, test: { ...shared, name: "tools", include: ["test/contract/*.slow.test.ts"] } },
       // Installs the packed package in small projects. Needs the npm registry and Chromium.
       {
         extends: true,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import openapiTypescript, { astToString } from "openapi-typescript";
 import { type Contract, endpointsOf } from "./contract.js";
-import { OPEN, type Place, placesOf } from "./facts.js";
+import { OPEN, type Place, parentOf, placesOf } from "./facts.js";
 
 /** What a change needs: a major version if a caller's code no longer compiles, and a minor version for something new. */
 export type Impact = "major" | "minor" | "patch";
@@ -52,7 +52,7 @@ export async function changesBetween(before: Contract, after: Contract): Promise
 function changesIn(before: Map<string, Place>, after: Map<string, Place>): Change[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
     const [old, place] = [before.get(name), after.get(name)];
-    const parent = name.slice(0, Math.max(0, name.lastIndexOf(" › ")));
+    const parent = parentOf(name);
     const isInResponse = /^ › (\d|default)/.test(name);
     const isTyped = isInResponse && !name.includes(" › header ");
     const change = (impact: Impact, what: string) => [{ impact, what: `${what} ${(place ?? old)?.pointer}`, isTyped }];

@@ -102,3 +102,8 @@ function factsIn(node: Node): string[] {
     ...["required", "deprecated"].filter((flag) => node[flag] === true),
   ];
 }
+
+/** The name of the place that this one is in. */
+export function parentOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf(" › ")));
+}
