@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -17,14 +17,20 @@ const folder = mkdtempSync(join(tmpdir(), "openai-cancel-upload-"));
 const project = join(folder, "tsconfig.json");
 const env = { OPENAI_BASE_URL: inject("prismUrl"), OPENAI_API_KEY: "sk-test" };
 
+/** The files that samples send: `@name` in curl, and a string like "name.bin" in TypeScript. */
+function filesIn(samples: string): string[] {
+  return [...samples.matchAll(/(?<=@|")[\w-][\w.-]*\.\w+(?=[";\s]|$)/gm)].map(([file]) => file);
+}
+
 beforeAll(() => {
   const paths = { "openai-cancel-upload": [resolve("src/index.ts")] };
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   writeFileSync(project, JSON.stringify({ compilerOptions: { paths } }));
   symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
-  // For a sample that sends a file.
-  copyFileSync("LICENSE", join(folder, "part.bin"));
-  for (const { operationId, typescript } of operations) writeFileSync(join(folder, `${operationId}.ts`), typescript);
+  for (const { operationId, curl, typescript } of operations) {
+    writeFileSync(join(folder, `${operationId}.ts`), typescript);
+    for (const file of filesIn(curl + typescript)) writeFileSync(join(folder, file), "the data");
+  }
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -40,9 +46,11 @@ describe.for(operations)("$operationId", ({ operationId, curl, response }) => {
   });
 
   test("the docs' curl sample gets the contract's example", async () => {
-    const command = curl.replace(servers[0]?.url ?? "", inject("prismUrl")).replace("curl", "curl --silent");
-    const { exitCode, stdout } = await run("sh", ["-c", command], { env, cwd: folder });
+    const command = curl
+      .replace(servers[0]?.url ?? "", inject("prismUrl"))
+      .replace("curl", "curl --silent --show-error");
+    const { exitCode, stdout, stderr } = await run("sh", ["-c", command], { env, cwd: folder });
+    expect(exitCode, stderr).toBe(0);
     expect(JSON.parse(stdout)).toEqual(response);
-    expect(exitCode).toBe(0);
   });
 });

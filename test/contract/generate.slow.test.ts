@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { execute } from "../../scripts/contract/redocly.js";
 import { type Copy, copyOfRepository } from "../support/copy.js";
 import { type Ended, run } from "../support/run.js";
 
@@ -62,4 +63,11 @@ test.for<[what: string, edit: (contract: string) => string, problem: RegExp]>([
   expect(stdout + stderr).toMatch(problem);
   expect(exitCode).not.toBe(0);
   expect(copy.read(TYPES)).toBe(types);
+});
+
+test("a contract that is renamed while its types are generated is an error without a stack", async () => {
+  const bin = "node_modules/openapi-typescript/bin/cli.js";
+  const { ok, output } = await execute(process.execPath, bin, "openapi/renamed.yaml");
+  expect(output).toBe("openapi/renamed.yaml does not exist.");
+  expect(ok).toBe(false);
 });

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
 import { type Copy, copyOfRepository } from "../support/copy.js";
 import { run } from "../support/run.js";
@@ -205,6 +206,35 @@ test("npm run dev reports the types before the mock follows, type errors in the 
 
   expect(await running.interrupt()).toBe(0);
   expect(await callMock()).toBeUndefined();
+});
+
+test("ending the npm of npm run dev ends all that it started", async () => {
+  using copy = copyOfRepository([
+    "src",
+    "scripts",
+    "openapi",
+    "generated",
+    "package.json",
+    "redocly.yaml",
+    "tsconfig.json",
+  ]);
+  const port = await freePort();
+  let hasEnded = false;
+  const child = spawn("npm", ["run", "dev", "--", port], { cwd: copy.folder, detached: true });
+  try {
+    // Until then, something that it started holds its pipes open.
+    const closed = once(child, "close").then(() => {
+      hasEnded = true;
+    });
+    for await (const line of createInterface(child.stdout)) if (line.includes(SERVED)) break;
+    child.stdout.resume();
+    child.kill("SIGTERM");
+    await closed;
+    const callMock = () => fetch(`http://127.0.0.1:${port}`).then(Boolean, () => false);
+    await expect.poll(callMock).toBe(false);
+  } finally {
+    if (!hasEnded) process.kill(-(child.pid ?? 0), "SIGKILL");
+  }
 });
 
 test.for<[name: string, script: string]>([
