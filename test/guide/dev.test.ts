@@ -208,7 +208,7 @@ test("npm run dev reports the types before the mock follows, type errors in the 
   expect(await callMock()).toBeUndefined();
 });
 
-test("ending the npm of npm run dev ends all that it started", async () => {
+test("ending the npm of npm run dev ends all that it started", async ({ signal }) => {
   using copy = copyOfRepository([
     "src",
     "scripts",
@@ -223,7 +223,7 @@ test("ending the npm of npm run dev ends all that it started", async () => {
   const child = spawn("npm", ["run", "dev", "--", port], { cwd: copy.folder, detached: true });
   try {
     // Until then, something that it started holds its pipes open.
-    const closed = once(child, "close").then(() => {
+    const closed = once(child, "close", { signal }).then(() => {
       hasEnded = true;
     });
     for await (const line of createInterface(child.stdout)) if (line.includes(SERVED)) break;
