@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import openapiTypescript, { astToString } from "openapi-typescript";
-import { type Contract, endpointsOf } from "./contract.js";
+import { type Contract, type Endpoint, endpointsOf } from "./contract.js";
 import { OPEN, type Place, parentOf, placesOf } from "./facts.js";
 
 /** What a change needs: a major version if a caller's code no longer compiles, and a minor version for something new. */
@@ -10,7 +10,7 @@ export interface Change {
   readonly impact: Impact;
   readonly what: string;
   /** Whether the generated types show such a change. */
-  readonly isTyped?: boolean;
+  readonly isTyped: boolean;
 }
 
 /** Keywords of a response that its type doesn't show. */
@@ -19,43 +19,42 @@ const UNTYPED = /^(format|pattern|multipleOf|uniqueItems|(min|max|exclusiveMin|e
 /** What changed between two versions of the contract. */
 export async function changesBetween(before: Contract, after: Contract): Promise<Change[]> {
   const changes = new Map<string, Change>(); // a place in several responses counts once
-  const note = (change: Change) => changes.set(change.what, change);
-  const added = new Map(endpointsOf(after).map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint]));
+  const note = (impact: Impact, what: string, isTyped = false) => changes.set(what, { impact, what, isTyped });
+  const nameOf = ({ method, path }: Endpoint) => `${method} ${path}`;
+  const later = new Map(endpointsOf(after).map((endpoint) => [nameOf(endpoint), endpoint]));
   for (const endpoint of endpointsOf(before)) {
-    const name = `${endpoint.method} ${endpoint.path}`;
-    const later = added.get(name);
-    added.delete(name);
-    if (!later) note({ impact: "major", what: `removed ${name}` });
-    else for (const change of changesIn(placesOf(before, endpoint), placesOf(after, later))) note(change);
-    if (later && later.operationId !== endpoint.operationId) note({ impact: "major", what: `renamed ${name}` });
+    const name = nameOf(endpoint);
+    const same = later.get(name);
+    if (same === undefined) note("major", `removed ${name}`);
+    else for (const change of changesIn(placesOf(before, endpoint), placesOf(after, same))) note(...change);
+    if (same && same.operationId !== endpoint.operationId) note("major", `renamed ${name}`);
+    later.delete(name);
   }
-  for (const name of added.keys()) note({ impact: "minor", what: `added ${name}` });
+  for (const name of later.keys()) note("minor", `added ${name}`);
 
-  const [old, schemas] = [before, after].map(({ components }) => Object.keys(components?.schemas ?? {}));
-  for (const name of old ?? [])
-    if (!schemas?.includes(name)) note({ impact: "major", what: `removed the schema ${name}` });
-  for (const name of schemas ?? [])
-    if (!old?.includes(name)) note({ impact: "patch", what: `added the schema ${name}` });
+  const [schemas = {}, old = {}] = [after.components?.schemas, before.components?.schemas];
+  for (const name in old) if (!(name in schemas)) note("major", `removed the schema ${name}`);
+  for (const name in schemas) if (!(name in old)) note("patch", `added the schema ${name}`);
   const accessTo = ({ servers = [], security }: Contract) => [servers.map(({ url }) => url), security];
-  if (!isDeepStrictEqual(accessTo(before), accessTo(after)))
-    note({ impact: "major", what: "changed servers or security" });
-
+  if (!isDeepStrictEqual(accessTo(before), accessTo(after))) note("major", "changed servers or security");
   const withoutVersion = (document: Contract) => ({ ...document, info: { ...document.info, version: "" } });
   if (changes.size === 0 && !isDeepStrictEqual(withoutVersion(before), withoutVersion(after))) {
-    note({ impact: "patch", what: "changed wording, examples or notation" });
+    note("patch", "changed wording, examples or notation");
   }
   const all = [...changes.values()];
   const isUnseen = all.some(({ isTyped }) => isTyped) && (await haveSameTypes(before, after));
   return isUnseen ? all.map((change) => (change.isTyped ? { ...change, impact: "patch" } : change)) : all;
 }
 
-function changesIn(before: Map<string, Place>, after: Map<string, Place>): Change[] {
+type Noted = [impact: Impact, what: string, isTyped: boolean];
+
+function changesIn(before: Map<string, Place>, after: Map<string, Place>): Noted[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
     const [old, place] = [before.get(name), after.get(name)];
     const parent = parentOf(name);
     const isInResponse = /^ › (\d|default)/.test(name);
     const isTyped = isInResponse && !name.includes(" › header ");
-    const change = (impact: Impact, what: string) => [{ impact, what: `${what} ${(place ?? old)?.pointer}`, isTyped }];
+    const change = (impact: Impact, what: string): Noted[] => [[impact, `${what} ${(place ?? old)?.pointer}`, isTyped]];
     // The parts of an object that was added or removed aren't listed.
     if (!place) return after.has(parent) ? change("major", "removed") : [];
     if (!old) {
@@ -71,7 +70,7 @@ function changesIn(before: Map<string, Place>, after: Map<string, Place>): Chang
     const how = [...gained.map((fact) => `+${fact}`), ...lost.map((fact) => `-${fact}`), ...keywords].join(" ");
     const breaks = isInResponse ? breaksReader : breaksSender;
     const isBreaking = breaks(old, place, gained, lost) || keywords.some((key) => isTighter(key, old, place));
-    return change(isBreaking ? "major" : how.endsWith("deprecated") ? "patch" : "minor", `changed (${how})`);
+    return change(isBreaking ? "major" : /^[+-]deprecated$/.test(how) ? "patch" : "minor", `changed (${how})`);
   });
 }
 

@@ -18,17 +18,15 @@ import { type Outcome, runScript } from "./redocly.js";
 const [SUCCESS, MISMATCH, NOT_VERIFIED, ERROR_VERIFIED] = [0, 1, 2, 3] as const;
 const OPTIONS = { operation: { type: "string" }, body: { type: "string" } } as const;
 const [JSON_TYPE, FORM_TYPE] = ["application/json", "multipart/form-data"] as const;
-/** The operation that needs no ID. */
+/** The operation that needs no ID, because it can cancel an Upload made for it: the API can't list those that are pending. */
 const CANCEL = "cancelUpload";
+const ONE_BYTE = { filename: "verify.txt", bytes: 1, mime_type: "text/plain", purpose: "assistants" } as const;
 /** In ms. */
 const TIMEOUT = 60_000;
 /** How many mismatches are listed. */
 const MAX_LISTED = 20;
 /** Shorter parts of the key aren't hidden, because ordinary words can contain them. In characters. */
 const MIN_KEY_PART = 6;
-
-/** Why nothing was verified, and what to do about it. */
-class NotVerified extends Error {}
 
 export async function verify(
   contract: Contract,
@@ -42,16 +40,18 @@ export async function verify(
 
   async function run(): Promise<Outcome> {
     const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
-    if (key === "") throw new NotVerified("Set OPENAI_API_KEY to an API key.");
+    if (key === "") throw new Error("Set OPENAI_API_KEY to an API key.");
     createClient({ apiKey: key, baseUrl: api }); // Throws if they can't be used.
     const needsUpload = positionals.length === 0 && (values.operation ?? CANCEL) === CANCEL;
     const endpoint = chooseEndpoint(contract, needsUpload ? CANCEL : values.operation);
     if (!needsUpload) return call(endpoint, positionals, values.body);
 
-    const fetchOptions = { redirect: "manual" } as const;
     const account = { apiKey: key, baseURL: api, organization: null, project: null };
-    const openai = new OpenAI({ ...account, maxRetries: 0, timeout: TIMEOUT, fetchOptions });
-    const id = await createUpload(openai);
+    const openai = new OpenAI({ ...account, maxRetries: 0, timeout: TIMEOUT, fetchOptions: { redirect: "manual" } });
+    const { id } = await openai.uploads.create(ONE_BYTE).catch(({ message }: Error) => {
+      throw new Error(`There is no Upload to cancel, because creating one failed: ${excerpt(message)}`);
+    });
+    checkSegment("the created Upload's id", id);
     const verdict = await call(endpoint, [id]).catch(notVerified);
     if (verdict.exitCode === SUCCESS) return verdict;
     // 400 means that it's no longer pending.
@@ -60,48 +60,33 @@ export async function verify(
     return isLeft === true ? { ...verdict, output: verdict.output + left } : verdict;
   }
 
-  async function call(endpoint: Endpoint, values: readonly string[], text?: string): Promise<Outcome> {
+  async function call(endpoint: Endpoint, values: readonly string[], fields?: string): Promise<Outcome> {
     const ids = idsIn(endpoint.path, values);
     const path = endpoint.path.replaceAll(/{(.+?)}/g, (_, name: string) => encodeURIComponent(ids[name] ?? ""));
-    const body = bodyOf(endpoint.requestBody, text);
+    const body = bodyOf(endpoint.requestBody, fields);
     const headers = { authorization: `Bearer ${key}` };
     const signal = AbortSignal.timeout(TIMEOUT);
     // A redirect isn't followed: it's a response to verify, and the key must not travel.
     const init = { method: endpoint.method, headers, body, redirect: "manual", signal } as const;
     const response = await fetch(api + path, init).catch((error) => {
-      throw new NotVerified(`There was no response: ${error.cause?.message ?? error.message}`);
+      throw new Error(`There was no response: ${error.cause?.message ?? error.message}`);
     });
-    const mismatches = await mismatchesOf(endpoint, ids, response, signal);
+    const text = await readBody(response, signal).catch(() => undefined);
+    const mismatches = mismatchesOf(endpoint, ids, response, text);
     const answered = `${api} answered ${response.status}`;
-    if (mismatches.length > 0) {
-      const list = mismatches.slice(0, MAX_LISTED).map((mismatch) => `\n- ${oneLine(excerpt(mismatch))}`);
-      if (mismatches.length > MAX_LISTED) list.push(`\n- and ${mismatches.length - MAX_LISTED} more`);
-      const output = `${answered}. The response doesn't match the contract:${list.join("")}`;
-      return { exitCode: MISMATCH, output };
+    if (mismatches.length === 0) {
+      if (response.ok) return { exitCode: SUCCESS, output: `${answered}, as the contract says.` };
+      const output = `${answered}, as the contract says. This verifies the error, but not a success.`;
+      return { exitCode: ERROR_VERIFIED, output };
     }
-    if (response.ok) return { exitCode: SUCCESS, output: `${answered}, as the contract says.` };
-    const output = `${answered}, as the contract says. This verifies the error, but not a success.`;
-    return { exitCode: ERROR_VERIFIED, output };
+    const list = mismatches.slice(0, MAX_LISTED).map((mismatch) => `\n- ${oneLine(excerpt(mismatch))}`);
+    if (mismatches.length > MAX_LISTED) list.push(`\n- and ${mismatches.length - MAX_LISTED} more`);
+    return { exitCode: MISMATCH, output: `${answered}. The response doesn't match the contract:${list.join("")}` };
   }
 }
 
-function notVerified(error: unknown): Outcome {
-  // A bad argument, key or URL is a TypeError.
-  if (!(error instanceof NotVerified || error instanceof TypeError)) throw error;
-  return { exitCode: NOT_VERIFIED, output: oneLine(error.message) };
-}
-
-/** Creates the Upload to cancel: the API can't list those that are pending. */
-async function createUpload(openai: OpenAI): Promise<string> {
-  const file = { filename: "contract-verify.txt", bytes: 1, mime_type: "text/plain", purpose: "assistants" } as const;
-  try {
-    const { id } = await openai.uploads.create(file);
-    checkSegment("the created Upload's id", id);
-    return id;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new NotVerified(`There is no Upload to cancel, because creating one failed: ${excerpt(reason)}`);
-  }
+function notVerified({ message }: Error): Outcome {
+  return { exitCode: NOT_VERIFIED, output: oneLine(message) };
 }
 
 function chooseEndpoint(contract: Contract, operation: string | undefined): Endpoint {
@@ -109,7 +94,7 @@ function chooseEndpoint(contract: Contract, operation: string | undefined): Endp
   const chosen = endpoints.filter(({ operationId }) => operation === undefined || operationId === operation);
   if (chosen[0] && chosen.length === 1) return chosen[0];
   const names = endpoints.map(({ operationId }) => operationId).join(", ");
-  throw new NotVerified(`Choose one operation of the contract with --operation: ${names}.`);
+  throw new Error(`Choose one operation of the contract with --operation: ${names}.`);
 }
 
 type Ids = Readonly<Record<string, string>>;
@@ -119,7 +104,7 @@ function idsIn(path: string, values: readonly string[]): Ids {
   const names = [...path.matchAll(/{(.+?)}/g)].map(([, name = ""]) => name);
   if (values.length !== names.length) {
     const list = names.map((name) => `<${name}>`).join(" ");
-    throw new NotVerified(`Give a value for each parameter: npm run contract:verify -- ${list}`);
+    throw new Error(`Give a value for each parameter: npm run contract:verify -- ${list}`);
   }
   const ids = names.map((name, index): [string, string] => [name, values[index] ?? ""]);
   for (const [name, value] of ids) checkSegment(name, value);
@@ -131,11 +116,11 @@ function bodyOf(requestBody: Endpoint["requestBody"], text?: string): Blob | For
   if (requestBody === undefined || (text === undefined && !requestBody.required)) return null;
   const [type = "", { schema = {} } = {}] =
     Object.entries(requestBody.content).find(([known]) => known === JSON_TYPE || known === FORM_TYPE) ?? [];
-  if (type === "") throw new NotVerified(`This can't send ${Object.keys(requestBody.content).join(" or ")}.`);
+  if (type === "") throw new Error(`This can't send ${Object.keys(requestBody.content).join(" or ")}.`);
   const fields = text === undefined ? undefined : parseJson(text);
   const problems = problemsWith(schema, fields);
   if (problems.length > 0) {
-    throw new NotVerified(`Give the body that the contract describes with --body '{…}': ${problems.join("; ")}.`);
+    throw new Error(`Give the body that the contract describes with --body '{…}': ${problems.join("; ")}.`);
   }
   if (type === JSON_TYPE) return new Blob([JSON.stringify(fields)], { type });
   const form = new FormData();
@@ -147,12 +132,7 @@ function bodyOf(requestBody: Endpoint["requestBody"], text?: string): Blob | For
   return form;
 }
 
-async function mismatchesOf(
-  { responses }: Endpoint,
-  ids: Ids,
-  response: Response,
-  signal: AbortSignal,
-): Promise<string[]> {
+function mismatchesOf({ responses }: Endpoint, ids: Ids, response: Response, text: string | undefined): string[] {
   const { status } = response;
   // A status that only `default` documents is a mismatch too, so that the contract learns to name every status that occurs.
   const named = responses[status] ?? responses[`${Math.floor(status / 100)}XX`];
@@ -169,7 +149,6 @@ async function mismatchesOf(
 
   const mediaType = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
   const documented = content[mediaType.toLowerCase()];
-  const text = await readBody(response, signal).catch(() => undefined);
   if (text === undefined) mismatches.push("The body is incomplete");
   else if (text === TOO_LONG) mismatches.push(`There is ${TOO_LONG}`);
   else if (Object.keys(content).length === 0) {

@@ -5,7 +5,7 @@ import { contract } from "../contract/prism.js";
 import { redocly, runScript } from "../contract/redocly.js";
 
 const page = "site/index.html";
-/** The only file that Redoc would load from the network, for its "API docs by". scripts/docs/page.hbs has its name instead. */
+/** The only file that Redoc would load from the network, for its "API docs by". docs/page.hbs has its name instead. */
 const LOGO = "https://cdn.redoc.ly/redoc/logo-mini-full.svg";
 
 await runScript(import.meta.filename, async () => {

@@ -260,7 +260,7 @@ test("the operation's copy button copies the operation, without the need for oth
 });
 
 test("the contract is offered as one file, however many files it is in", async () => {
-  using copy = copyOfRepository(["openapi", "package.json", "README.md", "redocly.yaml", "scripts"]);
+  using copy = copyOfRepository(["docs", "openapi", "package.json", "README.md", "redocly.yaml", "scripts"]);
   copy.splitContract();
   const args = ["--import", "tsx", resolve("scripts/docs/build.ts")];
   const { exitCode, stdout, stderr } = await run(process.execPath, args, { cwd: copy.folder });
