@@ -25,12 +25,13 @@ function versionAfter(version: string, impact?: Impact): string | undefined {
 /** @param folder The repository. */
 export async function diff(requested?: string, folder = "."): Promise<Outcome> {
   const isFile = requested && (/^https?:/.test(requested) || statSync(requested, { throwIfNoEntry: false })?.isFile());
-  if (isFile) return compare(requested, requested, join(folder, contract));
+  if (isFile) return rate(requested, await bundle(requested), await bundle(join(folder, contract)));
   const base = requested ?? lastRelease(folder) ?? startOfMajorVersion(folder);
   const baseFolder = mkdtempSync(join(tmpdir(), "contract-diff-"));
   try {
-    if (extract(base, folder, baseFolder))
-      return await compare(base, join(baseFolder, contract), join(folder, contract));
+    if (extract(base, folder, baseFolder)) {
+      return await rate(base, await bundle(join(baseFolder, contract)), await bundle(join(folder, contract)));
+    }
     if (requested) {
       const output = `${requested} is neither a file nor a git revision with ${contract}. "git log" lists the revisions.`;
       return { exitCode: 2, output };
@@ -64,10 +65,6 @@ function startOfMajorVersion(folder: string): string {
 function extract(revision: string, folder: string, to: string): boolean {
   const archive = git(folder, "archive", "--format=tar", revision, contract, dirname(contract));
   return archive !== undefined && spawnSync("tar", ["-x", "-C", to], { input: archive }).status === 0;
-}
-
-async function compare(base: string, baseFile: string, file: string): Promise<Outcome> {
-  return rate(base, await bundle(baseFile), await bundle(file));
 }
 
 /** @param base What the output calls the earlier version. */

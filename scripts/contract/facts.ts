@@ -19,6 +19,9 @@ type Node = Readonly<Record<string, unknown>>;
 const NO_LIMIT =
   /^(allOf|anyOf|oneOf|properties|items|schema|content|headers|responses|parameters|requestBody|type|enum|const|nullable|required|deprecated|name|in|default|operationId|summary|description|title|tags|externalDocs|examples?|x-.*)$/;
 
+/** Keywords that lead to one other place, and how its name differs. */
+const SINGLE = { schema: "", requestBody: "body", items: "[]", additionalProperties: "{}" } as const;
+
 /**
  * The places in an operation, by name: all parts of a composed schema are about the same place.
  *
@@ -64,24 +67,14 @@ export function placesOf(description: Contract, { path, method }: Endpoint): Map
       const parameter = find([...keys, "parameters", index]).node;
       enter(`${parameter["in"]} parameter ${parameter["name"]}`, "parameters", index);
     }
-    for (const [part, step] of [
-      ["schema", ""],
-      ["requestBody", "body"],
-      ["items", "[]"],
-      ["additionalProperties", "{}"],
-    ] as const) {
-      if (Object(node[part]) === node[part]) enter(step, part);
-    }
+    for (const [part, step] of Object.entries(SINGLE)) if (Object(node[part]) === node[part]) enter(step, part);
     for (const part of ["allOf", "anyOf", "oneOf"]) for (const index of keysIn(part)) enter("", part, index);
-    for (const field of [node["required"]].flat()) {
-      if (typeof field === "string")
-        placeAt(`${name} › ${field}`, [...keys, "properties", field]).facts.add("required");
+    for (const field of [node["required"]].flat().filter((name) => typeof name === "string")) {
+      placeAt(`${name} › ${field}`, [...keys, "properties", field]).facts.add("required");
     }
-    const choices = ["anyOf", "oneOf"].flatMap((part) =>
-      keysIn(part).map((index) => find([...keys, part, index]).node),
-    );
-    if (choices.some(hasValues) && choices.some((choice) => !hasValues(choice) && choice["type"] !== "null"))
-      facts.add(OPEN);
+    const choices = ["anyOf", "oneOf"].flatMap((part) => keysIn(part).map((key) => find([...keys, part, key]).node));
+    const isOpen = choices.some((choice) => !hasValues(choice) && choice["type"] !== "null");
+    if (isOpen && choices.some(hasValues)) facts.add(OPEN);
     const objects = choices.filter(({ properties }) => properties).length;
     if (objects > 1) facts.add(`one of ${objects} objects`);
   }

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { redocly } from "./redocly.js";
+import { redocly, runScript } from "./redocly.js";
 
 /** Where the contract is; if it is split into several files, the main one. */
 export const contract = "openapi/openapi.yaml";
@@ -56,25 +56,17 @@ export async function startPrism(file: string, ...args: string[]): Promise<Prism
   }
   process.off("exit", kill);
   const [, usedPort] = /EADDRINUSE.*:(\d+)/.exec(printed) ?? [];
-  if (usedPort) {
-    const advice = 'stop the program that uses it, or choose another port, as in "npm run mock -- 4011"';
-    throw new Error(`Port ${usedPort} is in use: ${advice}.`);
-  }
+  const advice = 'stop the program that uses it, or choose another port, as in "npm run mock -- 4011"';
+  if (usedPort) throw new Error(`Port ${usedPort} is in use: ${advice}.`);
   // Of a broken contract, Prism prints its own usage and a stack.
   const { ok, output } = await redocly("bundle", file);
   throw new Error(ok ? `Prism did not start:\n${printed}` : output);
 }
 
-if (import.meta.filename === process.argv[1]) {
-  const [port = "4010"] = process.argv.slice(2);
+await runScript(import.meta.filename, async ([port = "4010"]) => {
   endWithNpm();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit()); // stops Prism
-  try {
-    const { url, log } = await startPrism(contract, "--port", port);
-    console.log(`The mock answers at ${url}; press Ctrl-C to stop it`);
-    log.pipe(process.stdout);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
-}
+  const { url, log } = await startPrism(contract, "--port", port);
+  log.pipe(process.stdout);
+  return { exitCode: 0, output: `The mock answers at ${url}; press Ctrl-C to stop it` };
+});

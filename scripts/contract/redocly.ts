@@ -51,10 +51,12 @@ function readable(output: string): string {
 /** Runs a script that was started, not imported: prints its output, or why it failed, and exits with its code. */
 export async function runScript(file: string, run: (args: readonly string[]) => Promise<Outcome>): Promise<void> {
   if (file !== process.argv[1]) return;
-  const { exitCode, output } = await run(process.argv.slice(2)).catch((error) => ({
-    exitCode: 2,
-    output: error.message,
-  }));
-  console.log(output);
-  process.exitCode = exitCode;
+  try {
+    const { exitCode, output } = await run(process.argv.slice(2));
+    console.log(output);
+    process.exitCode = exitCode;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 2;
+  }
 }

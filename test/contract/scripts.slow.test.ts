@@ -36,8 +36,8 @@ test("npm run contract:upstream compares the contract with a file or a URL", asy
   expect(changed.exitCode).toBe(1);
 
   const missing = await upstream(`${server.url}/none.yaml`);
-  expect(missing.stdout).toMatch(/404.*Not Found/);
-  expect(missing.stdout).toMatch(
+  expect(missing.stderr).toMatch(/404.*Not Found/);
+  expect(missing.stderr).toMatch(
     /download https:\/\/raw\.githubusercontent\.com\/openai\/.* contract:upstream -- openapi\.yaml/,
   );
   expect(missing.exitCode).toBe(2);
