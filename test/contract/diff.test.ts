@@ -21,13 +21,18 @@ const base = edited(readFileSync(contract, "utf8").replace(/^ {2}version: .*$/m,
     `      requestBody:
         content: { application/json: { schema: { type: object, properties: { note: { type: string }, by: { type: string } } } } }
       parameters:
-        - { name: reason, in: query, required: true, schema: { type: string, enum: [a, b], maxLength: 5 } }
+        - { name: reason, in: query, required: true, schema: { type: string, enum: [a, b], minLength: 2, maxLength: 5 } }
 `,
   ],
   ["which OpenAI's support asks for.\n", "which OpenAI's support asks for.\n      required: true # it\n"],
   [
     "        filename:\n",
-    "        one: { $ref: '#/components/schemas/One' }\n        two: { $ref: '#/components/schemas/Two' }\n        filename:\n",
+    `        one: { $ref: "#/components/schemas/One" }
+        two: { $ref: "#/components/schemas/Two" }
+        either: { anyOf: [{ $ref: "#/components/schemas/One" }, { $ref: "#/components/schemas/Two" }] }
+        size: { type: number }
+        filename:
+`,
   ],
   [
     "    ErrorCode:\n",
@@ -80,7 +85,8 @@ test.for<[change: string, what: string, edits: Edit[]]>([
   ["a removed optional request field", "note", [["note: { type: string }, ", ""]]],
   ["a removed value of a request's enum", '-"b"', [["enum: [a, b]", "enum: [a]"]]],
   ["a lower limit in a request", "maxLength", [["maxLength: 5", "maxLength: 4"]]],
-  ["a new limit in a request", "minLength", [["maxLength: 5", "maxLength: 5, minLength: 1"]]],
+  ["a higher minimum in a request", "minLength", [["minLength: 2", "minLength: 3"]]],
+  ["a new limit in a request", "pattern", [["maxLength: 5", "maxLength: 5, pattern: ^a"]]],
   [
     "a request field that becomes required",
     "+required",
@@ -129,6 +135,18 @@ test.for<[change: string, what: string, edits: Edit[]]>([
     [["file to be uploaded.\n", "file to be uploaded.\n          enum: [a]\n"]],
   ],
   ["a response header that becomes optional", "-required", [["      required: true # it\n", ""]]],
+  [
+    "a response's closed enum that becomes open",
+    "+or others",
+    [
+      [
+        / {10}type: string\n {10}description: The status of the Upload\.\n {10}enum:\n(?: {12}.*\n)+/.exec(base)?.[0] ??
+          "",
+        "          anyOf: [{ type: string }, { enum: [pending, completed, cancelled, expired] }]\n",
+      ],
+    ],
+  ],
+  ["both objects in place of either", "-one of 2 objects", [["either: { anyOf:", "either: { allOf:"]]],
   ["another server", "servers", [["url: https://api.openai.com/v1", "url: https://api.openai.com/v2"]]],
   ["no more need for a key", "security", [["security:\n  - bearerAuth: []", "security: []"]]],
 ])("%s needs a major version", async ([, what, edits]) => {
@@ -145,6 +163,7 @@ test.for<[change: string, edits: Edit[]]>([
   ],
   ["a new value of a request's enum", [["enum: [a, b]", "enum: [a, b, c]"]]],
   ["a parameter that becomes optional", [["required: true, schema", "schema"]]],
+  ["a lower minimum in a request", [["minLength: 2", "minLength: 1"]]],
   ["a higher limit in a request", [["maxLength: 5", "maxLength: 6"]]],
   ["no more limit in a request", [[", maxLength: 5", ""]]],
   ["a new field", [["        filename:\n", "        region: { type: string }\n        filename:\n"]]],
@@ -189,7 +208,7 @@ const NOTATIONS: [change: string, edits: Edit[]][] = [
   ],
   [
     "an allOf around a schema",
-    [["one: { $ref: '#/components/schemas/One' }", "one: { allOf: [{ $ref: '#/components/schemas/One' }] }"]],
+    [['one: { $ref: "#/components/schemas/One" }', "one: { allOf: [{ $ref: '#/components/schemas/One' }] }"]],
   ],
   ["parameters at the path", PATH_ITEM],
   ["a const in place of an enum", [["          enum:\n            - upload\n", "          const: upload\n"]]],
@@ -204,6 +223,7 @@ const NOTATIONS: [change: string, edits: Edit[]][] = [
   ],
   ["no format of a response field", [["          format: unixtime\n", ""]]],
   ["no minimum of a response field", [["          minimum: 0\n", ""]]],
+  ["an integer where the type is a number", [["size: { type: number }", "size: { type: integer }"]]],
   ["no minLength of a response header", [["        minLength: 1\n", ""]]],
   [
     "oneOf in place of anyOf",
@@ -228,7 +248,7 @@ test.for(NOTATIONS)("%s needs a patch version", async ([, edits]) => {
 });
 
 test("no such notation needs more if a new field needs a minor version", async () => {
-  const edits = NOTATIONS.flatMap(([, some]) => some).filter(([before]) => !before.includes("param:"));
+  const edits = NOTATIONS.flatMap(([, some]) => some).filter(([before]) => !/param:|size:/.test(before));
   const output = await outputFor([
     ...edits,
     ["        bytes:\n", "        region: { type: string }\n        bytes:\n"],

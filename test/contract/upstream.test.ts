@@ -4,7 +4,9 @@ import { parse } from "yaml";
 import { contract } from "../../scripts/contract/prism.js";
 import { compare } from "../../scripts/contract/upstream.js";
 
+/** The contract with its first operation alone. */
 const ours = parse(readFileSync(contract, "utf8"));
+ours.paths = { "/uploads/{upload_id}/cancel": ours.paths["/uploads/{upload_id}/cancel"] };
 
 /** A description of the same operation, as somebody else would write it. */
 const description = `
@@ -253,6 +255,15 @@ test.for<[difference: string, edit: Edit, theirs: string, own: string]>([
   expect(output.match(/(?<=OpenAI: ).*/g)?.join("\n")).toContain(theirs);
   expect(output.match(/(?<=contract: ).*/g)?.join("\n")).toContain(own);
   expect(exitCode).toBe(1);
+});
+
+test("of an object that is missing, the parts aren't listed", () => {
+  const { output } = compareWith(["application/json:", "application/xml:"]);
+  expect(output.split("\n")).toEqual([
+    "POST /uploads/{upload_id}/cancel › 200 › application/xml",
+    expect.stringContaining("OpenAI:   object, at"),
+    "  contract: missing",
+  ]);
 });
 
 test("a description without the operation is no baseline", () => {
