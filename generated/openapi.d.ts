@@ -30,7 +30,7 @@ export interface components {
     schemas: {
         /**
          * Upload
-         * @description A large file, sent in Parts.
+         * @description The transfer of a large file, which is sent in Parts.
          */
         Upload: {
             /** @description The Upload unique identifier, which can be referenced in API endpoints. */

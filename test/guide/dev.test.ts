@@ -140,7 +140,7 @@ test("npm run dev notices each save, in whatever way the file is written", async
   const version = (name: string) =>
     original
       .replace("filename: training_examples.jsonl", `filename: ${name}`)
-      .replace("A large file, sent in Parts.", `Saved as ${name}`);
+      .replace("The transfer of a large file, which is sent in Parts.", `Saved as ${name}`);
 
   git("init", "--quiet");
   for (const turn of [1, 2, 3]) {
