@@ -32,6 +32,7 @@ export async function verify(
   contract: Contract,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  log: (text: string) => void = () => {},
 ): Promise<Outcome> {
   const key = env["OPENAI_API_KEY"]?.trim() ?? "";
   const api = env["OPENAI_BASE_URL"]?.trim().replace(/\/+$/, "") || contract.servers?.[0]?.url || "";
@@ -52,6 +53,7 @@ export async function verify(
       throw new Error(`There is no Upload to cancel, because creating one failed: ${excerpt(message)}`);
     });
     checkSegment("the created Upload's id", id);
+    log(hide(key, oneLine(`Created the Upload ${id} to cancel it`))); // named, in case this is stopped
     const verdict = await call(endpoint, [id]).catch(notVerified);
     if (verdict.exitCode === SUCCESS) return verdict;
     // 400 means that it's no longer pending.
@@ -239,4 +241,4 @@ function hide(key: string, text: string): string {
   return shown;
 }
 
-await runScript(import.meta.filename, async (args) => verify(await readContract(), args, process.env));
+await runScript(import.meta.filename, async (args) => verify(await readContract(), args, process.env, console.error));

@@ -193,6 +193,9 @@ test("without an ID, it creates an Upload of one byte, and cancels that", async 
     ["POST", "/v1/uploads/upload_abc123/cancel", `Bearer ${KEY}`],
   ]);
   expect(JSON.parse((await bodies[0]) ?? "")).toMatchObject({ bytes: 1 });
+  const created: string[] = [];
+  await verify(contract, [], { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: server.url }, (text) => created.push(text));
+  expect(created).toEqual(["Created the Upload upload_abc123 to cancel it"]);
 });
 
 test.for<[string, RequestListener, exitCode: number]>([
