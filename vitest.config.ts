@@ -1,7 +1,18 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
+// Of a proxy's two names, only one is left, so that a test can override it.
+for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]) {
+  process.env[name] = process.env[name.toLowerCase()] ?? process.env[name] ?? "";
+  delete process.env[name.toLowerCase()];
+}
 // The tests must neither depend on the developer's settings nor send their key.
-const env = { OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" };
+const env = {
+  ...{ OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" },
+  ...{ HTTP_PROXY: "", HTTPS_PROXY: "", NO_PROXY: "" },
+};
+// To install packages takes the developer's proxy, which can't reach the servers of the tests.
+const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = process.env;
+const envOfPackage = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY: `${NO_PROXY},127.0.0.1,localhost` };
 // Only a hang takes this long, even on a busy machine.
 const shared = { env, testTimeout: 60_000, hookTimeout: 120_000 };
 
@@ -17,15 +28,28 @@ const config: ViteUserConfig = defineConfig({
           ...shared,
           name: "client",
           include: ["test/*.test.ts", "test/cli/*.test.ts"],
+          exclude: ["test/start.test.ts", "test/**/*.slow.test.ts"],
           globalSetup: "test/support/setup.ts",
         },
       },
       {
         extends: true,
-        test: { ...shared, name: "contract", include: ["test/contract/*.test.ts"], exclude: ["**/*.slow.test.ts"] },
+        test: {
+          ...shared,
+          name: "contract",
+          include: ["test/contract/*.test.ts"],
+          exclude: ["test/**/*.slow.test.ts"],
+        },
       },
-      // Starts npm and the tools around the contract.
-      { extends: true, test: { ...shared, name: "tools", include: ["test/contract/*.slow.test.ts"] } },
+      // Starts many processes: too slow for npm test.
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "tools",
+          include: ["test/start.test.ts", "test/**/*.slow.test.ts"],
+        },
+      },
       // Installs the packed package in small projects. Needs the npm registry and Chromium.
       {
         extends: true,
@@ -33,6 +57,7 @@ const config: ViteUserConfig = defineConfig({
           ...shared,
           name: "package",
           include: ["test/package/*.test.ts"],
+          env: { ...env, ...envOfPackage },
           globalSetup: ["test/support/setup.ts", "test/package/setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
