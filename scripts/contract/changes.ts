@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import openapiTypescript, { astToString } from "openapi-typescript";
-import { type Contract, type Endpoint, endpointsOf } from "./contract.js";
+import { type Contract, endpointsOf } from "./contract.js";
 import { OPEN, type Place, parentOf, placesOf } from "./facts.js";
 
 /** What a change needs: a major version if a caller's code no longer compiles, and a minor version for something new. */
@@ -19,15 +19,16 @@ const UNTYPED = /^(format|pattern|multipleOf|uniqueItems|(min|max|exclusiveMin|e
 /** What changed between two versions of the contract. */
 export async function changesBetween(before: Contract, after: Contract): Promise<Change[]> {
   const changes = new Map<string, Change>(); // a place in several responses counts once
-  const note = (impact: Impact, what: string, isTyped = false) => changes.set(what, { impact, what, isTyped });
-  const nameOf = ({ method, path }: Endpoint) => `${method} ${path}`;
-  const later = new Map(endpointsOf(after).map((endpoint) => [nameOf(endpoint), endpoint]));
+  const note = (impact: Impact, what: string) => changes.set(what, { impact, what, isTyped: false });
+  const later = new Map(endpointsOf(after).map((endpoint) => [endpoint.name, endpoint]));
   for (const endpoint of endpointsOf(before)) {
-    const name = nameOf(endpoint);
+    const { name, operationId } = endpoint;
     const same = later.get(name);
     if (same === undefined) note("major", `removed ${name}`);
-    else for (const change of changesIn(placesOf(before, endpoint), placesOf(after, same))) note(...change);
-    if (same && same.operationId !== endpoint.operationId) note("major", `renamed ${name}`);
+    else
+      for (const change of changesIn(placesOf(before, endpoint), placesOf(after, same)))
+        changes.set(change.what, change);
+    if (same && same.operationId !== operationId) note("major", `renamed ${name}`);
     later.delete(name);
   }
   for (const name of later.keys()) note("minor", `added ${name}`);
@@ -42,19 +43,17 @@ export async function changesBetween(before: Contract, after: Contract): Promise
     note("patch", "changed wording, examples or notation");
   }
   const all = [...changes.values()];
-  const isUnseen = all.some(({ isTyped }) => isTyped) && (await haveSameTypes(before, after));
+  const isUnseen = all.some(({ isTyped }) => isTyped) && (await typesOf(before)) === (await typesOf(after));
   return isUnseen ? all.map((change) => (change.isTyped ? { ...change, impact: "patch" } : change)) : all;
 }
 
-type Noted = [impact: Impact, what: string, isTyped: boolean];
-
-function changesIn(before: Map<string, Place>, after: Map<string, Place>): Noted[] {
+function changesIn(before: Map<string, Place>, after: Map<string, Place>): Change[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
     const [old, place] = [before.get(name), after.get(name)];
     const parent = parentOf(name);
     const isInResponse = /^ › (\d|default)/.test(name);
     const isTyped = isInResponse && !name.includes(" › header ");
-    const change = (impact: Impact, what: string): Noted[] => [[impact, `${what} ${(place ?? old)?.pointer}`, isTyped]];
+    const change = (impact: Impact, what: string) => [{ impact, what: `${what} ${(place ?? old)?.pointer}`, isTyped }];
     // The parts of an object that was added or removed aren't listed.
     if (!place) return after.has(parent) ? change("major", "removed") : [];
     if (!old) {
@@ -99,11 +98,8 @@ function isTighter(key: string, old: Place, place: Place): boolean {
   return /max/i.test(key) ? after < before : after > before;
 }
 
-/** Whether the types that callers use are the same, apart from comments. */
-async function haveSameTypes(before: Contract, after: Contract): Promise<boolean> {
-  const [types, typesBefore] = await Promise.all(
-    [after, before].map(async (document) => astToString(await openapiTypescript(JSON.stringify(document)))),
-  );
-  const comment = /^ *\/\*\*.*?\*\/\n/gms;
-  return types?.replaceAll(comment, "") === typesBefore?.replaceAll(comment, "");
+/** The types that callers use, without comments. */
+async function typesOf(description: Contract): Promise<string> {
+  const types = await openapiTypescript(JSON.stringify(description));
+  return astToString(types).replaceAll(/^ *\/\*\*.*?\*\/\n/gms, "");
 }

@@ -50,6 +50,8 @@ export async function bundle(file: string, ...options: readonly string[]): Promi
 
 /** An operation, with its method and its path. */
 export interface Endpoint extends Operation {
+  /** Both, as in "POST /uploads". */
+  readonly name: string;
   readonly method: string;
   readonly path: string;
 }
@@ -58,7 +60,8 @@ export function endpointsOf({ paths }: Contract): Endpoint[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
       const operation = item[method];
-      return operation ? [{ ...operation, method: method.toUpperCase(), path }] : [];
+      const name = `${method.toUpperCase()} ${path}`;
+      return operation ? [{ ...operation, name, method: method.toUpperCase(), path }] : [];
     }),
   );
 }

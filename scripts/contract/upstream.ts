@@ -11,6 +11,10 @@ import { type Outcome, runScript } from "./redocly.js";
 /** Where OpenAI publishes its description. HEAD is the default branch, whatever its name. */
 const PUBLISHED = "https://raw.githubusercontent.com/openai/openai-openapi/HEAD/openapi.yaml";
 
+/** The same for operations that differ only in the names of their path parameters. */
+const shapeOf = ({ name }: Endpoint) => name.replaceAll(/{[^}]*}/g, "{}");
+const describe = ({ facts, pointer }: Place) => `${[...facts].sort().join(", ") || "anything"}, at ${pointer}`;
+
 async function compareWithUpstream(source: string = PUBLISHED): Promise<Outcome> {
   const ours = await bundle(contract);
   // --force, because a problem elsewhere in a large description is none of ours.
@@ -23,12 +27,8 @@ async function compareWithUpstream(source: string = PUBLISHED): Promise<Outcome>
 
 /** @param source What the output calls their description. */
 export function compare(ours: Contract, theirs: Contract, source: string): Outcome {
-  const operations = endpointsOf(ours).map((endpoint) => ({
-    ...endpoint,
-    name: `${endpoint.method} ${endpoint.path}`,
-  }));
   const differences: string[] = [];
-  for (const operation of operations) {
+  for (const operation of endpointsOf(ours)) {
     const described = endpointsOf(theirs).find((other) => shapeOf(other) === shapeOf(operation));
     if (described === undefined) {
       const output = `${source} doesn't describe ${operation.name}. Did OpenAI move or remove it?`;
@@ -44,17 +44,10 @@ export function compare(ours: Contract, theirs: Contract, source: string): Outco
     }
   }
   if (differences.length > 0) return { exitCode: 1, output: differences.join("\n") };
-  const names = operations.map(({ name }) => name).join(", ");
+  const names = endpointsOf(ours)
+    .map(({ name }) => name)
+    .join(", ");
   return { exitCode: 0, output: `The contract has everything that ${source} says about ${names}.` };
-}
-
-/** The same for operations that differ only in the names of their path parameters. */
-function shapeOf({ method, path }: Endpoint): string {
-  return `${method} ${path.replaceAll(/{[^}]*}/g, "{}")}`;
-}
-
-function describe({ facts, pointer }: Place): string {
-  return `${[...facts].sort().join(", ") || "anything"}, at ${pointer}`;
 }
 
 await runScript(import.meta.filename, ([source]) => compareWithUpstream(source));

@@ -28,6 +28,8 @@ const MAX_LISTED = 20;
 /** Shorter parts of the key aren't hidden, because ordinary words can contain them. In characters. */
 const MIN_KEY_PART = 6;
 
+const notVerified = ({ message }: Error): Outcome => ({ exitCode: NOT_VERIFIED, output: oneLine(message) });
+
 export async function verify(
   contract: Contract,
   args: readonly string[],
@@ -85,10 +87,6 @@ export async function verify(
     if (mismatches.length > MAX_LISTED) list.push(`\n- and ${mismatches.length - MAX_LISTED} more`);
     return { exitCode: MISMATCH, output: `${answered}. The response doesn't match the contract:${list.join("")}` };
   }
-}
-
-function notVerified({ message }: Error): Outcome {
-  return { exitCode: NOT_VERIFIED, output: oneLine(message) };
 }
 
 function chooseEndpoint(contract: Contract, operation: string | undefined): Endpoint {
@@ -169,10 +167,9 @@ function mismatchesOf({ responses }: Endpoint, ids: Ids, response: Response, tex
 
 /** A successful response is about the object in the path, whose ID it has as `upload_id` (like the parameter) or as `id`. */
 function otherIds(ids: Ids, body: unknown): string[] {
-  const object: Readonly<Record<string, unknown>> = Object(body);
   return Object.entries(ids).flatMap(([name, value]) => {
-    const field = name in object ? name : "id";
-    const id = object[field];
+    const field = name in Object(body) ? name : "id";
+    const id: unknown = Object(body)[field];
     return typeof id === "string" && id !== value ? [`${field} is "${id}", not "${value}"`] : [];
   });
 }
