@@ -1,13 +1,11 @@
+import { HttpResponse, http } from "msw";
 import { type SetupServer, setupServer } from "msw/node";
-import type { paths } from "openai-cancel-upload";
-import { createOpenApiHttp } from "openapi-msw";
-
-const http = createOpenApiHttp<paths>({ baseUrl: "https://api.openai.com/v1" });
+import type { Upload } from "openai-cancel-upload";
 
 /** A mock of the API for your tests, typed by the contract. It cancels every Upload. */
 export const server: SetupServer = setupServer(
-  http.post("/uploads/{upload_id}/cancel", ({ params, response }) =>
-    response(200).json({
+  http.post<{ upload_id: string }>("https://api.openai.com/v1/uploads/:upload_id/cancel", ({ params }) => {
+    const upload: Upload = {
       id: params.upload_id,
       object: "upload",
       bytes: 2147483648,
@@ -16,6 +14,7 @@ export const server: SetupServer = setupServer(
       purpose: "fine-tune",
       status: "cancelled",
       expires_at: 1719127296,
-    }),
-  ),
+    };
+    return HttpResponse.json(upload);
+  }),
 );

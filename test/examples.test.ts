@@ -22,7 +22,7 @@ test("an upload is cancelled when the page closes, by a request that outlives th
   expect(sent).toHaveBeenCalledTimes(1);
 });
 
-test("openapi-msw mocks the API, typed by the exported paths", async () => {
+test("msw mocks the API for a caller's tests", async () => {
   api.listen({ onUnhandledRequest: "error" });
   try {
     const upload = await cancelUpload(createClient({ apiKey: "sk-test" }), "upload_def456");
