@@ -15,7 +15,13 @@ if (process.argv.length > 2) {
   process.stderr.write(
     "Cancelling upload_abc123 against a mock of the API. To use the real one: npm start -- upload_…\n",
   );
-  Object.assign(process.env, { OPENAI_BASE_URL: prism.url, OPENAI_API_KEY: "sk-mock" });
-  process.argv.push("--json", "upload_abc123");
+  const { hostname } = new URL(prism.url); // is reached without the environment's proxy
+  Object.assign(process.env, {
+    OPENAI_BASE_URL: prism.url,
+    OPENAI_API_KEY: "sk-mock",
+    NO_PROXY: hostname,
+    no_proxy: hostname,
+  });
+  process.argv.push("upload_abc123");
   await import("../../src/cli/cli.js");
 }
