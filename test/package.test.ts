@@ -32,3 +32,15 @@ test("the library loads no CLI code and no package other than openapi-fetch", as
   expect(imported.filter(({ external }) => external).map(({ path }) => path)).toEqual(["openapi-fetch"]);
   expect(Object.keys(metafile.inputs)).not.toContain("dist/cli.js");
 });
+
+test("the licenses of everything bundled into the command go with it, under the version that is bundled", () => {
+  const licenses = readFileSync("dist/cli.js.LICENSE.txt", "utf8");
+  const versions = ["commander", "openapi-fetch", "pretty-bytes", "undici"].map((name) => {
+    const { version }: { version: string } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8"));
+    return `${name} ${version}`;
+  });
+  const titles = licenses.split("\n").filter((line) => /^\S+ \d+\.\d+\.\d+(?:\/|$)/.test(line));
+  expect(titles).toEqual([...versions, `${versions.at(-1)}/lib/web/fetch`]);
+  expect(licenses).toContain("Copyright (c) Matteo Collina and Undici contributors");
+  expect(licenses).toContain("Copyright (c) 2020 Ethan Arrowood"); // undici's fetch
+});

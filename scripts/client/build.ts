@@ -1,6 +1,6 @@
 // Bundles src into dist: however many files src has, an import loads one.
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type BuildOptions, build, transform } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
@@ -42,13 +42,26 @@ async function buildCli(folder: string): Promise<void> {
     banner: { js },
     metafile: true,
   });
-  const packages = new Set(Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/[^/]+/.exec(file) ?? []));
-  const licenses = [...packages].map(async (name) => {
-    const license = (await readdir(name)).find((file) => /^licen[cs]e/i.test(file));
-    if (license === undefined) throw new Error(`${name} has no license file to put beside dist/cli.js`);
-    return `${name.replace("node_modules/", "")}\n\n${await readFile(join(name, license), "utf8")}`;
+  await writeFile(join(folder, "cli.js.LICENSE.txt"), await licensesOf(Object.keys(metafile.inputs)));
+}
+
+/** The licenses of the packages that these files are from. A folder in a package can have a license of its own. */
+async function licensesOf(files: readonly string[]): Promise<string> {
+  const packages = new Map<string, string>();
+  for (const file of files) {
+    const [root] = /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [];
+    if (root === undefined) continue;
+    for (let folder = dirname(file); folder.startsWith(root); folder = dirname(folder)) packages.set(folder, root);
+  }
+  const licenses = [...packages].sort().map(async ([folder, root]) => {
+    const license = (await readdir(folder)).find((file) => /^licen[cs]e/i.test(file));
+    if (license === undefined && folder !== root) return [];
+    if (license === undefined) throw new Error(`${root} has no license file to put beside dist/cli.js`);
+    const manifest: { name: string; version: string } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+    const title = `${manifest.name} ${manifest.version}${folder.slice(root.length)}`;
+    return `${title}\n\n${await readFile(join(folder, license), "utf8")}`;
   });
-  await writeFile(join(folder, "cli.js.LICENSE.txt"), (await Promise.all(licenses)).join("\n\n"));
+  return (await Promise.all(licenses)).flat().join("\n\n");
 }
 
 const folder = await mkdtemp("dist-");
