@@ -35,8 +35,8 @@ const upload = await openai.uploads.create({
 
 const stop = new AbortController();
 const { signal } = stop;
-process.on("SIGINT", () => {
-  console.error(`Stopping and cancelling ${upload.id}`);
+process.once("SIGINT", () => {
+  console.error(`Stopping and cancelling ${upload.id} (press Ctrl-C again to stop without cancelling)`);
   stop.abort();
 });
 let completing = false;

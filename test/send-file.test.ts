@@ -23,6 +23,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** What the SDK retries without a noticeable delay. */
 const overloaded: Fault = { status: 503, headers: { "retry-after-ms": "1" } };
 
+const stopping = "Stopping and cancelling upload_1 (press Ctrl-C again to stop without cancelling)";
+
 /** The example as a process. Not as a child of the tsx command, which kills it if it's slow to handle a SIGINT. */
 function start({ url }: UploadsServer, args: readonly string[] = [path]): ChildProcessWithoutNullStreams {
   const env = { ...process.env, ...envFor(url), PART_SIZE: String(PART_SIZE) };
@@ -107,13 +109,24 @@ test.for<[string, number, (action: string, letter: string) => boolean]>([
   const end = ended(child);
   await until(() => stalled === stalls);
   child.kill("SIGINT");
-  expect(await end).toEqual([
-    130,
-    "",
-    ["Stopping and cancelling upload_1", "Error: Request was aborted.", "Cancelled upload_1"],
-  ]);
+  expect(await end).toEqual([130, "", [stopping, "Error: Request was aborted.", "Cancelled upload_1"]]);
   expect(server.uploads[0]?.status).toBe("cancelled");
   expect(stalled).toBe(stalls);
+});
+
+test("a second Ctrl-C ends it while its cancel hangs", async () => {
+  const hanging: string[] = [];
+  await using server = await serveUploads((action) => {
+    hanging.push(action);
+    return new Promise(() => {});
+  });
+  const child = start(server);
+  const end = ended(child);
+  await until(() => hanging.includes("parts"));
+  child.kill("SIGINT");
+  await until(() => hanging.includes("cancel"));
+  child.kill("SIGINT");
+  expect(await end).toEqual(["SIGINT", "", [stopping]]);
 });
 
 test("if the response to complete is lost, says that the upload may be complete", async () => {
