@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { build } from "esbuild";
+import { pathToFileURL } from "node:url";
+import { build, transform } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { codeBlocks } from "../support/readme.js";
 import { programs, projectWith, TIMEOUT } from "./project.js";
@@ -14,6 +16,7 @@ const DENO = "deno@2.9.6";
 
 const project = projectWith({
   workerd: "1.20261117.1",
+  msw: "3.0.5",
   "node-fetch-2": "npm:node-fetch@2.7.0",
   "node-fetch-3": "npm:node-fetch@3.3.2",
   "undici-7": "npm:undici@7",
@@ -106,43 +109,49 @@ test.for(["2", "3"])("with the fetch of node-fetch %s a program cancels an Uploa
   expect(await run(process.execPath, program)).toBe("cancelled\n");
 });
 
-describe("a proxy through undici", () => {
-  const program = (name: string, lines: string) =>
-    project.write(
-      name,
-      `import { createServer } from "node:http";
-       import { once } from "node:events";
-       import { cancelUpload, createClient } from "openai-cancel-upload";
-       const proxy = createServer((request, response) => {
-         response.end(JSON.stringify({ id: "upload_abc123", status: "cancelled", via: request.url }));
-       }).on("connect", (request, socket) => {
-         socket.write("HTTP/1.1 200 OK\\r\\n\\r\\n");
-         proxy.emit("connection", socket);
-       });
-       await once(proxy.listen(0, "127.0.0.1"), "listening");
-       const url = "http://127.0.0.1:" + proxy.address().port;
-       const shared = { apiKey: "sk-test", baseUrl: "http://api.invalid/v1", maxRetries: 0 };
-       ${lines}
-       console.log((await cancelUpload(client, "upload_abc123")).status);
-       process.exit();`,
-    );
+test.for([
+  ["20.19.0", "7"],
+  ["22.12.0", "7"],
+  ["24", "7"],
+  ["26", "7"],
+  ["26", "8"],
+] as const)("on Node %s the example that uses a proxy works with undici %s", async ([version, undici]) => {
+  const example = readFileSync("examples/through-a-proxy.ts", "utf8").replace('"undici"', `"undici-${undici}"`);
+  const { code } = await transform(example, { loader: "ts" });
+  const program = project.write(`through-a-proxy-${undici}.mjs`, code);
+  const proxy = project.write(
+    "proxy.mjs",
+    `import { createServer } from "node:http";
+     import { once } from "node:events";
+     const proxy = createServer((request, response) => {
+       response.setHeader("connection", "close");
+       response.end(JSON.stringify({ id: "upload_abc123", status: "cancelled" }));
+     }).on("connect", (request, socket) => {
+       socket.write("HTTP/1.1 200 OK\\r\\n\\r\\n");
+       proxy.emit("connection", socket);
+     });
+     await once(proxy.listen(0, "127.0.0.1"), "listening");
+     proxy.unref();
+     process.env.HTTP_PROXY = "http://127.0.0.1:" + proxy.address().port;
+     process.env.OPENAI_BASE_URL = "http://api.invalid/v1";`,
+  );
+  expect(await run(`node@${version}`, "--import", pathToFileURL(proxy).href, program, "upload_abc123")).toBe(
+    "cancelled\n",
+  );
+});
 
-  test.for(NODES)("version 7 works as a dispatcher of Node %s's own fetch", async (version) => {
-    const lines = `const { ProxyAgent } = await import("undici-7");
-      const client = createClient({ ...shared, requestInitExt: { dispatcher: new ProxyAgent(url) } });`;
-    expect(await run(`node@${version}`, program("dispatcher.mjs", lines))).toBe("cancelled\n");
-  });
-
-  test.for([
-    ["20.19.0", "7"],
-    ["24", "8"],
-    ["26", "8"],
-  ] as const)("on Node %s, version %s works with its own fetch and Request", async ([version, undici]) => {
-    const lines = `const { EnvHttpProxyAgent, fetch, Request } = await import("undici-${undici}");
-      const dispatcher = new EnvHttpProxyAgent({ httpProxy: url });
-      const client = createClient({ ...shared, Request, fetch: (request) => fetch(request, { dispatcher }) });`;
-    expect(await run(`node@${version}`, program(`pair-${undici}.mjs`, lines))).toBe("cancelled\n");
-  });
+test("on Node 24 the example that mocks the API works with the newest msw", async () => {
+  project.write("mock.mts", readFileSync("examples/mock-in-your-tests.ts", "utf8"));
+  const program = project.write(
+    "mocked.mjs",
+    `import { cancelUpload, createClient } from "openai-cancel-upload";
+     import { server } from "./mock.mts";
+     server.listen({ onUnhandledRequest: "error" });
+     const client = createClient({ baseUrl: "https://api.openai.com/v1" });
+     console.log((await cancelUpload(client, "upload_def456")).id);
+     server.close();`,
+  );
+  expect(await run("node@24", program)).toBe("upload_def456\n");
 });
 
 test("on workerd (Cloudflare Workers) a worker cancels an Upload", async () => {
