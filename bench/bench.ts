@@ -1,13 +1,14 @@
 // Measures what a cancel costs with this package, as npm installs it, and with its peers.
-//   npm run bench                        writes the results to bench/results.md
+//   npm run bench                        writes the results to bench/results.md and overhead.svg
 //   npm run bench -- --against old.tgz   compares with another build of this package instead of bare fetch; only prints
 //   npm run bench -- --quick             only checks that the benchmark works
 import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { cancelling, serve } from "../test/support/server.js";
+import { chart } from "./chart.js";
 import { setUp } from "./peers.js";
-import { compared, medians, table, takeTurns } from "./results.js";
+import { compared, medians, shown, table, takeTurns } from "./results.js";
 import { bundleSize, cancelMany, importTime, type Load, run, startRunner } from "./turns.js";
 
 const { values } = parseArgs({ options: { quick: { type: "boolean" }, against: { type: "string" } } });
@@ -19,7 +20,7 @@ console.log(`${note}Setting up …`);
 const { peers, pools } = await setUp(against);
 await using server = await serve(cancelling, 0);
 
-async function oneCancel(load: Load): Promise<string[]> {
+async function oneCancel(load: Load): Promise<number[][]> {
   const values: number[][] = [];
   // In new processes each time: how a program is compiled and where its memory lies is partly chance.
   for (let start = 0; start < rounds(5); start += 1) {
@@ -28,20 +29,21 @@ async function oneCancel(load: Load): Promise<string[]> {
     values.push(...(await takeTurns(runners, rounds(60), run)));
     for (const runner of runners) runner.disconnect();
   }
-  return compared(values);
+  return values;
 }
 
 console.log("One cancel …");
+const overhead = await oneCancel({ inFlight: 1, times: 250 });
 const one = table("One cancel, in µs", peers, {
-  "Client overhead": await oneCancel({ inFlight: 1, times: 250 }),
-  "Loopback, one at a time": await oneCancel({ url: server.url, inFlight: 1, times: 20 }),
-  "Loopback, 50 in flight": await oneCancel({ url: server.url, inFlight: 50, times: 2 }),
+  "Client overhead": compared(overhead),
+  "Loopback, one at a time": compared(await oneCancel({ url: server.url, inFlight: 1, times: 20 })),
+  "Loopback, 50 in flight": compared(await oneCancel({ url: server.url, inFlight: 50, times: 2 })),
 });
 
 console.log("Bundles and imports …");
 const size = table("Bundle and import", peers, {
-  "Bundle, in kB gzipped": medians(await takeTurns(peers, 1, bundleSize)),
-  "Import, in ms": medians(await takeTurns(peers, rounds(31), importTime)),
+  "Bundle, in kB gzipped": medians(await takeTurns(peers, 1, bundleSize)).map(shown),
+  "Import, in ms": medians(await takeTurns(peers, rounds(31), importTime)).map(shown),
 });
 
 console.log("Many cancels …");
@@ -62,4 +64,10 @@ Lower is better. Each figure is the median of all rounds. After it, × compares 
 round: the median, and the range that holds the middle half.
 ${one}${size}${many}`;
 console.log(`\n${results}\n${note}`);
-if (!quick && against === undefined) await writeFile("bench/results.md", results);
+const costs = medians(overhead);
+const bars = peers.map((peer, index) => ({ ...peer, value: costs[index] ?? Number.NaN }));
+const drawing = chart("One cancel without the network: lower is better", "µs", bars);
+if (!quick && against === undefined) {
+  await writeFile("bench/results.md", results);
+  await writeFile("bench/overhead.svg", drawing);
+}

@@ -17,19 +17,22 @@ export async function takeTurns<Client>(
   return values;
 }
 
-/** A cell for each client: the median of its rounds. */
-export function medians(rounds: readonly number[][]): string[] {
+/** For each client, the median of its rounds. */
+export function medians(rounds: readonly number[][]): number[] {
   return byClient(rounds).map((values) => quartile(values, 0.5));
 }
 
-/** As {@link medians}, with how many times the first client's value of the same round it is, and the middle half of those. */
+/**
+ * A cell for each client: the median, how many times the first client's value of the same round it is, and the middle half
+ * of those.
+ */
 export function compared(rounds: readonly number[][]): string[] {
   const ratios = byClient(rounds.map((round) => round.map((value) => value / (round[0] ?? Number.NaN))));
-  const [first = "", ...others] = medians(rounds);
+  const [first = "", ...others] = medians(rounds).map(shown);
   return [
     first,
     ...others.map((median, index) => {
-      const [low, ratio, high] = [0.25, 0.5, 0.75].map((share) => quartile(ratios[index + 1] ?? [], share));
+      const [low, ratio, high] = [0.25, 0.5, 0.75].map((share) => shown(quartile(ratios[index + 1] ?? [], share)));
       return `${median}, ${ratio}× (${low} to ${high})`;
     }),
   ];
@@ -39,8 +42,11 @@ function byClient(rounds: readonly number[][]): number[][] {
   return (rounds[0] ?? []).map((_, client) => rounds.map((round) => round[client] ?? Number.NaN));
 }
 
-function quartile(values: readonly number[], share: number): string {
-  const value = [...values].sort((a, b) => a - b)[Math.round((values.length - 1) * share)] ?? Number.NaN;
+function quartile(values: readonly number[], share: number): number {
+  return [...values].sort((a, b) => a - b)[Math.round((values.length - 1) * share)] ?? Number.NaN;
+}
+
+export function shown(value: number): string {
   return value.toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 }
 
