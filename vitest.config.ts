@@ -1,12 +1,18 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-const noProxy = [process.env["no_proxy"] ?? process.env["NO_PROXY"] ?? [], "127.0.0.1", "localhost"].flat().join(",");
-// The tests must neither depend on the developer's settings nor send their key. Those that install packages need the
-// developer's proxy, but the servers of the tests are reached without it.
+// Of a proxy's two names, only one is left, so that a test can override it.
+for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]) {
+  process.env[name] = process.env[name.toLowerCase()] ?? process.env[name] ?? "";
+  delete process.env[name.toLowerCase()];
+}
+// The tests must neither depend on the developer's settings nor send their key.
 const env = {
   ...{ OPENAI_API_KEY: "", OPENAI_BASE_URL: "", OPENAI_ORG_ID: "", OPENAI_PROJECT_ID: "" },
-  ...{ NO_PROXY: noProxy, no_proxy: noProxy },
+  ...{ HTTP_PROXY: "", HTTPS_PROXY: "", NO_PROXY: "" },
 };
+// To install packages takes the developer's proxy, which can't reach the servers of the tests.
+const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = process.env;
+const envOfPackage = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY: `${NO_PROXY},127.0.0.1,localhost` };
 // Only a hang takes this long, even on a busy machine.
 const shared = { env, testTimeout: 60_000, hookTimeout: 120_000 };
 
