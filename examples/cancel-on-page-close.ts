@@ -1,13 +1,15 @@
-import { type Client, cancelUpload } from "openai-cancel-upload";
+import { cancelUpload, createClient } from "openai-cancel-upload";
+
+// A page must not hold the API key: your own server, here at /api, adds it and passes the request on to OpenAI.
+// With keepalive, the request outlives the page.
+const client = createClient({ baseUrl: "/api", apiKey: null, keepalive: true });
 
 /**
- * Cancels the Upload when its user closes the page.
+ * Cancels the upload when its user closes the page.
  *
- * @param client Made with `keepalive: true`, so that the request outlives the page, and with your own server as its
- * `baseUrl`, because a page must not hold the API key.
- * @returns A function to call once the Upload is complete, after which it isn't cancelled anymore.
+ * @returns A function to call once the upload is complete, so that it isn't cancelled anymore.
  */
-export function cancelOnPageClose(client: Client, uploadId: string): () => void {
+export function cancelOnPageClose(uploadId: string): () => void {
   const cancel = () => {
     // The page is gone: nothing can report a failure, or retry.
     cancelUpload(client, uploadId, { maxRetries: 0 }).catch(() => {});

@@ -7,7 +7,7 @@ import { openAsBlob } from "node:fs";
 import { access } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import OpenAI from "openai";
-import { cancelOnFailure, createClient } from "openai-cancel-upload";
+import { CancelFailedError, cancelOnFailure, createClient } from "openai-cancel-upload";
 
 const PART_SIZE = Number(process.env["PART_SIZE"]) || 64 * 1024 * 1024; // OpenAI accepts up to 64 MB per part.
 const CONCURRENCY = 4;
@@ -51,10 +51,10 @@ try {
   console.log(completed.file?.id);
 } catch (error) {
   process.exitCode = signal.aborted ? 130 : 1;
-  if (error instanceof AggregateError) {
+  if (error instanceof CancelFailedError) {
     const state = completing ? "be complete" : "still be pending";
     console.error(error.errors.join("\n"));
-    console.error(`${upload.id} may ${state}. To try to cancel it again: npx openai-cancel-upload ${upload.id}`);
+    console.error(`${upload.id} may ${state}. To try to cancel it again: cancel-upload ${upload.id}`);
   } else {
     console.error(`${error}\nCancelled ${upload.id}`);
   }

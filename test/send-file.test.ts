@@ -137,7 +137,7 @@ test("if the response to complete is lost, says that the upload may be complete"
     [
       "Error: Connection error.",
       "ApiError: Cancelling upload_1 failed: 400 Upload upload_1 has already been completed. (attempts: 1)",
-      "upload_1 may be complete. To try to cancel it again: npx openai-cancel-upload upload_1",
+      "upload_1 may be complete. To try to cancel it again: cancel-upload upload_1",
     ],
   ]);
   expect(server.uploads[0]?.status).toBe("completed");
@@ -152,7 +152,7 @@ test("if the cancel fails too, prints both errors and how to cancel the upload l
     [
       "Error: 400 Fault",
       "ApiError: Cancelling upload_1 failed: 403 Fault (attempts: 1)",
-      "upload_1 may still be pending. To try to cancel it again: npx openai-cancel-upload upload_1",
+      "upload_1 may still be pending. To try to cancel it again: cancel-upload upload_1",
     ],
   ]);
   expect(server.uploads[0]?.status).toBe("pending");
