@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { codeBlocks, readme } from "./support/readme.js";
 
@@ -29,4 +29,12 @@ test("every command in the README's shell blocks is this package's, npm's or a c
     if (command === "npm" && args[0] === "install") expect(args.at(-1)).toBe(`…/${name}-${version}.tgz`);
     else expect([...Object.keys(bin), "npm", "curl", "export", "jq"]).toContain(command);
   }
+});
+
+test("every file in src is on the map in CONTRIBUTING.md", () => {
+  const contributing = readFileSync("CONTRIBUTING.md", "utf8");
+  const [, map = ""] = /\| in `src` .*\n((?:\|.*\n)+)/.exec(contributing) ?? [];
+  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  expect([...map.matchAll(/`([\w/-]+\.ts)`/g)].map(([, file]) => file).sort()).toEqual(files.sort());
+  expect(contributing.length).toBeLessThan(9_000);
 });

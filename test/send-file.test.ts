@@ -1,10 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { envFor, exitOf } from "./support/cli.js";
+import { codeBlocks } from "./support/readme.js";
+import { run } from "./support/run.js";
 import { until } from "./support/timers.js";
 import { type Fault, serveUploads, type UploadsServer } from "./support/uploads.js";
 
@@ -162,4 +164,23 @@ test("without a file, explains its usage and sends nothing", async () => {
   await using server = await serveUploads();
   expect(await ended(start(server, []))).toEqual([2, "", ["Usage: npx tsx examples/send-file.ts FILE"]]);
   expect(server.requests).toEqual([]);
+});
+
+test("the README's first example sends a file", async () => {
+  const [example = ""] = codeBlocks("ts");
+  const paths = { "openai-cancel-upload": [resolve("src/index.ts")] };
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { paths } }));
+  writeFileSync(join(folder, "example.ts"), `${example}\nconsole.log(completed.file?.id);`);
+  writeFileSync(join(folder, "training_examples.jsonl"), content);
+  symlinkSync(resolve("node_modules"), join(folder, "node_modules"), "junction");
+  await using server = await serveUploads();
+  expect(await run(resolve("node_modules/.bin/tsx"), ["example.ts"], { cwd: folder, env: envFor(server.url) })).toEqual(
+    {
+      exitCode: 0,
+      stdout: "file-upload_1\n",
+      stderr: "",
+    },
+  );
+  expect(String(server.uploads[0]?.content)).toBe(content);
 });
