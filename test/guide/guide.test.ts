@@ -50,6 +50,7 @@ test("following the guide to a new operation passes every check and changes no o
   }
 
   expect(git("status", "--porcelain", "--untracked-files=all").trimEnd().split("\n").sort()).toEqual([
+    " M CONTRIBUTING.md",
     " M generated/openapi.d.ts",
     " M openapi/openapi.yaml",
     " M src/index.ts",
