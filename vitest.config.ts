@@ -41,7 +41,7 @@ const config: ViteUserConfig = defineConfig({
           exclude: ["test/**/*.slow.test.ts"],
         },
       },
-      // Starts npm or Redocly: too slow for npm test.
+      // Starts many processes: too slow for npm test.
       {
         extends: true,
         test: {

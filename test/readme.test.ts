@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { codeBlocks, readme } from "./support/readme.js";
 
@@ -29,6 +29,12 @@ test("every command in the README's shell blocks is this package's, npm's or a c
     if (command === "npm" && args[0] === "install") expect(args.at(-1)).toBe(`…/${name}-${version}.tgz`);
     else expect([...Object.keys(bin), "npm", "curl", "export", "jq"]).toContain(command);
   }
+});
+
+test.for(["README.md", "CONTRIBUTING.md"])("every file that %s links to exists", (file) => {
+  const links = [...readFileSync(file, "utf8").matchAll(/\]\((?!https:)([^)#]+)\)/g)].map(([, link = ""]) => link);
+  expect(links).not.toHaveLength(0);
+  expect(links.filter((link) => !existsSync(link))).toEqual([]);
 });
 
 test("every file in src is on the map in CONTRIBUTING.md", () => {
