@@ -49,7 +49,7 @@ async function buildCli(folder: string): Promise<void> {
 async function licensesOf(files: readonly string[]): Promise<string> {
   const packages = new Map<string, string>();
   for (const file of files) {
-    const [root] = /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [];
+    const [root] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [];
     if (root === undefined) continue;
     for (let folder = dirname(file); folder.startsWith(root); folder = dirname(folder)) packages.set(folder, root);
   }
