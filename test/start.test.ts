@@ -30,7 +30,7 @@ test("npm start with a key and an upload ID cancels that upload at the API", asy
   await using server = await serve(cancelling);
   const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: server.url };
   const { exitCode, stdout } = await run("npm", ["start", "--silent", "--", "upload_abc123", "--json"], { env });
-  expect(JSON.parse(stdout)).toEqual({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
+  expect(JSON.parse(stdout)).toMatchObject({ upload_id: "upload_abc123", ok: true, upload: cancelledUpload });
   expect(exitCode).toBe(0);
   expect(server.requests.map(({ url, headers }) => [url, headers.authorization])).toEqual([
     ["/v1/uploads/upload_abc123/cancel", "Bearer sk-test"],
