@@ -59,7 +59,7 @@ export function throwIfAborted(signals: readonly AbortSignal[]): void {
 }
 
 /** Why a signal aborted. The signals of some polyfills have no reason. */
-export function reasonOf({ reason }: AbortSignal): unknown {
+function reasonOf({ reason }: AbortSignal): unknown {
   return reason === undefined ? new DOMException("This operation was aborted", "AbortError") : reason;
 }
 
