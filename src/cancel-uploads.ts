@@ -1,6 +1,6 @@
 import { type CancelledUpload, type CancelUploadOptions, cancel, nameOf } from "./cancel-upload.js";
-import { type Checks, check } from "./check.js";
-import { CALL_OPTIONS, type Client, resolveOptions } from "./client.js";
+import { check } from "./check.js";
+import { type Client, resolveOptions } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
 import { NotSent, Run } from "./run.js";
 import { isError, textOf } from "./text.js";
@@ -59,12 +59,7 @@ export async function* cancelInRun(
   uploadIds: UploadIds,
   options: CancelUploadsOptions,
 ): AsyncGenerator<CancelUploadResult, void, undefined> {
-  const checks: Checks<CancelUploadsOptions> = {
-    ...CALL_OPTIONS,
-    concurrency: (value, name) =>
-      check(Number.isInteger(value) && Number(value) >= 1, name, "a whole number, 1 or more"),
-  };
-  const { signals } = resolveOptions(client, options, checks);
+  const { signals } = resolveOptions(client, options);
   const isIterable = Symbol.asyncIterator in Object(uploadIds) || Symbol.iterator in Object(uploadIds);
   check(isIterable && typeof uploadIds === "object", "uploadIds", "an iterable of IDs, such as an array");
   throwIfAborted(signals);

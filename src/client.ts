@@ -4,6 +4,7 @@ import createOpenapiClient, {
   type ClientOptions as OpenapiClientOptions,
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
+import type { CancelUploadsOptions } from "./cancel-uploads.js";
 import { type Check, type Checks, check, checkOptions, isFunction } from "./check.js";
 import { hasCredential } from "./redact.js";
 import { RETRY_DEFAULTS, RETRY_OPTIONS, type RetryOptions } from "./retry.js";
@@ -119,17 +120,10 @@ export interface ResolvedOptions extends Required<typeof RETRY_DEFAULTS>, Pick<R
   readonly signals: readonly AbortSignal[];
 }
 
-/**
- * @param checks What the options can be.
- * @throws TypeError if `createClient()` didn't create the client, or if an option can't be used.
- */
-export function resolveOptions(
-  client: Client,
-  options: CallOptions,
-  checks: Checks<CallOptions> = CALL_OPTIONS,
-): ResolvedOptions {
+/** @throws TypeError if `createClient()` didn't create the client, or if an option can't be used. */
+export function resolveOptions(client: Client, options: CallOptions): ResolvedOptions {
   check(typeof client?.POST === "function" && client.settings, "client", "created by createClient()");
-  checkOptions(options, checks);
+  checkOptions(options, CALL_OPTIONS);
   const signals = [client.settings.signal, options.signal].filter((signal) => signal !== undefined);
   const headers = normalizeHeaders(options.headers);
   return { ...RETRY_DEFAULTS, ...defined(client.settings), ...defined(options), headers, signals };
@@ -143,8 +137,14 @@ const isSignal: Check = (value, name) => {
 /** For options that are checked where they are read, together with the environment's variables. */
 const checkedLater: Check = () => {};
 
+const isConcurrency: Check = (value, name) =>
+  check(Number.isInteger(value) && Number(value) >= 1, name, "a whole number, 1 or more");
+
 // Each option is declared here once. What isn't goes to openapi-fetch, and from there to the platform's Request.
-export const CALL_OPTIONS: Checks<CallOptions> = { ...RETRY_OPTIONS, signal: isSignal, headers: checkedLater };
+const CALL_OPTIONS: Checks<CancelUploadsOptions> = {
+  ...RETRY_OPTIONS,
+  ...{ signal: isSignal, headers: checkedLater, concurrency: isConcurrency },
+};
 const CLIENT_OPTIONS: Checks<Omit<ClientOptions, keyof OpenapiOptions>> = {
   ...CALL_OPTIONS,
   ...{ apiKey: checkedLater, baseUrl: checkedLater, organization: checkedLater, project: checkedLater },
