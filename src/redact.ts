@@ -56,10 +56,11 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
   return copy;
 }
 
-/** Hides the credentials in a text: as they are, percent-encoded as in a URL, and escaped as in JSON. */
+/** Hides the credentials in a text, as they are and as a URL, JSON and CSV escape them. */
 export function hiding(credentials: readonly string[]): (text: string) => string {
   const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
-  const forms = hidden.flatMap((text) => [text, encodeURIComponent(text), JSON.stringify(text).slice(1, -1)]);
+  const escaped = (text: string) => [JSON.stringify(text).slice(1, -1), text.replaceAll('"', '""')];
+  const forms = hidden.flatMap((text) => [text, encodeURIComponent(text), ...escaped(text)]);
   forms.sort((one, other) => other.length - one.length); // One can be part of another.
   return (text) => forms.reduce((shown, form) => shown.replaceAll(form, "***"), text);
 }

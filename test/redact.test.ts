@@ -80,6 +80,15 @@ describe("an error never shows the key, even if the server repeats it", () => {
     for (const part of ["defghij", "klmnop"]) expect(shownBy(error)).not.toContain(part);
   });
 
+  test("escaped in a message in JSON or CSV", async () => {
+    const quoted = 'sk-"secret"-\\-0123456789';
+    const message = `${JSON.stringify({ quoted })} "${quoted.replaceAll('"', '""')}"`;
+    await using server = await serve(json(400, { error: { message } }));
+    const error = await rejection(cancelUpload(clientOf(server, { apiKey: quoted }), "upload_abc123"));
+    expect(String(error)).toBe('ApiError: Cancelling upload_abc123 failed: 400 {"quoted":"***"} "***" (attempts: 1)');
+    expect(shownBy(error)).not.toMatch(/secret|0123456789/);
+  });
+
   test("if it is part of another one", async () => {
     const keys = ["sk-first", "sk-first-and-longer"];
     await using server = await serve(
