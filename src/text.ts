@@ -6,9 +6,12 @@ export function excerpt(text: string): string {
   return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
 }
 
-/** A body, for a message. */
+/** A body, for a message. Of an HTML page, which a gateway sends in place of JSON, only the title or heading. */
 export function asText(body: unknown): string {
-  return (typeof body === "string" ? body : stringify(body)) || "(empty body)";
+  const text = typeof body === "string" ? body : stringify(body);
+  if (!/^\s*(<[?!][^>]*>\s*)*<html\b/i.test(text)) return text || "(empty body)";
+  const title = /<(?:title|h1)\b[^<>]*>([^<]+)/i.exec(text)?.[1]?.trim();
+  return `(an HTML page${title ? `: "${title}"` : ""})`;
 }
 
 /** Any value as text. Not even `String()` has one for some. */

@@ -7,6 +7,7 @@ import {
   createClient,
   InvalidResponseError,
 } from "../src/index.js";
+import { asText, excerpt, oneLine } from "../src/text.js";
 import { clientOf } from "./support/client.js";
 import { rejection } from "./support/rejection.js";
 import { collect } from "./support/results.js";
@@ -56,14 +57,39 @@ test("a message shows at most 300 characters of a cause, a location, a request I
 });
 
 test("an ApiError keeps a body that isn't JSON as text, and its message shows the start of it", async () => {
-  const page = `<html>\n<h1>502 Bad Gateway</h1>${"<p>nginx</p>".repeat(100)}</html>`;
-  await using server = await serve((_request, response) => response.writeHead(502).end(page));
+  const body = `upstream connect error\n${"or disconnect/reset before headers ".repeat(20)}`;
+  await using server = await serve((_request, response) => response.writeHead(502).end(body));
   const error = await rejection(cancelUpload(clientOf(server, { maxRetries: 0 }), "upload_abc123"));
   expect(error).toBeInstanceOf(ApiError);
-  expect(error).toMatchObject({ status: 502, body: page, code: null, type: null, param: null, requestId: null });
+  expect(error).toMatchObject({ status: 502, body, code: null, type: null, param: null, requestId: null });
   expect(String(error)).toMatch(
-    /^ApiError: Cancelling upload_abc123 failed: 502 <html> <h1>502 Bad Gateway.{1,300}… \(attempts: 1\)$/,
+    /^ApiError: Cancelling upload_abc123 failed: 502 upstream connect error or disconnect.{1,300}… \(attempts: 1\)$/,
   );
+});
+
+test.for([
+  ["nginx", "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>", '(an HTML page: "502 Bad Gateway")'],
+  ["haproxy", "<html><body><h1>503 Service Unavailable</h1>\nNo server", '(an HTML page: "503 Service Unavailable")'],
+  [
+    "tinyproxy",
+    '<?xml version="1.0" ?>\n<!DOCTYPE html>\n<html>\n<title>500\nUnable</title>',
+    '(an HTML page: "500 Unable")',
+  ],
+  [
+    "Cloudflare",
+    '<!DOCTYPE html>\n<!--[if lt IE 7]> <html class="ie6"> <![endif]-->\n<title>Error</title>',
+    '(an HTML page: "Error")',
+  ],
+  ["a page without a title", "<html><title> </title></html>", "(an HTML page)"],
+  [
+    "XML",
+    "<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>",
+    "<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>",
+  ],
+  ["half a megabyte of tags", `<html>${"<title".repeat(100_000)}`, "(an HTML page)"],
+  ["half a megabyte of declarations", "<!>".repeat(150_000), `${"<!>".repeat(98)}<!…`],
+] as const)("of a gateway's HTML page, a message shows the title or heading: %s", ([, body, shown]) => {
+  expect(oneLine(excerpt(`404 ${asText(body)}`)).slice(4)).toBe(shown);
 });
 
 test.for([200, 400])(
