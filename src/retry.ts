@@ -22,7 +22,7 @@ const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
 /** The codes of errors that the next attempt would run into as well: an untrusted certificate, no TLS, a bad argument. */
 const HOPELESS_CODES = /CERT|LEAF_SIGNATURE|^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$|ERR_INVALID_ARG/;
 /** What undici, and so Node, says if a proxy refuses to connect: it wants a password, or forbids the address. */
-const REFUSED_BY_PROXY = /^Proxy response \((407|403)\)/;
+const REFUSED_BY_PROXY = /^Proxy (response \((407|403)\)|Authentication Required)/;
 
 /** The largest number that an option can be: the longest time that a timer can keep, in ms. */
 const MAX_OPTION = 2 ** 31 - 1;
