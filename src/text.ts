@@ -33,6 +33,17 @@ export function oneLine(text: string): string {
   return text.replace(/[\p{C}\s]+/gu, " ").trim();
 }
 
+/** With its line breaks, but without what could send commands to a terminal. */
+export function visible(text: string): string {
+  return text.replace(/[^\P{C}\n]/gu, " ");
+}
+
+/** A value as JSON in which nothing can send commands to a terminal or change the order of what it shows. */
+export function visibleJson(value: unknown): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replace(/[\p{C}\u2028\u2029]/gu, (text) => text.split("").map(escaped).join(""));
+}
+
 /** The parsed JSON, or the text itself if it isn't JSON. */
 export function parse(text: string): unknown {
   try {

@@ -6,7 +6,8 @@ import { connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { api, cancelUpload, cli, envFor } from "../support/cli.js";
+import { installFetch } from "../../src/cli/network.js";
+import { api, cancelUpload, cli, envFor, runCommand } from "../support/cli.js";
 import { run } from "../support/run.js";
 import { idOf, json, listen } from "../support/server.js";
 
@@ -18,14 +19,14 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A proxy that remembers the hosts it was asked for. */
+/** A proxy that remembers what it was asked for. */
 async function startProxy() {
-  const hosts: string[] = [];
+  const requests: string[] = [];
   const proxy = createHttpServer((request, response) => {
-    hosts.push(new URL(request.url ?? "").host);
+    requests.push(`${request.method} ${request.url}`);
     json(200, { id: idOf(request), status: "cancelled" })(request, response);
   }).on("connect", (request, socket, head) => {
-    hosts.push(request.url ?? "");
+    requests.push(`CONNECT ${request.url}`);
     const [host, port] = (request.url ?? "").split(":");
     const target = connect(Number(port), host, () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -36,7 +37,7 @@ async function startProxy() {
   });
   return {
     url: `http://127.0.0.1:${await listen(proxy)}`,
-    hosts,
+    requests,
     [Symbol.dispose]: () => {
       proxy.close();
       proxy.closeAllConnections();
@@ -48,40 +49,84 @@ test("a proxy from the environment is used, but not for a host in NO_PROXY", asy
   await using server = await api();
   using proxy = await startProxy();
   const env = { ...envFor(server.url), HTTP_PROXY: proxy.url };
-  const through = await run(process.execPath, [cli, "upload_1"], { env });
-  expect(through).toMatchObject({ exitCode: 0, stderr: "1 cancelled, 0 failed\n" });
-  expect(proxy.hosts).toEqual([new URL(server.url).host]);
-  const around = await run(process.execPath, [cli, "upload_2"], { env: { ...env, NO_PROXY: "127.0.0.1" } });
+  const around = await run(process.execPath, [cli, "upload_1"], { env: { ...env, NO_PROXY: "127.0.0.1" } });
   expect(around).toMatchObject({ exitCode: 0, stderr: "1 cancelled, 0 failed\n" });
-  expect(proxy.hosts).toHaveLength(1);
+  expect(proxy.requests).toHaveLength(0);
+  // Like curl, it takes a proxy without http://, and needs no tunnel: most proxies allow those only to port 443.
+  const HTTP_PROXY = `user:secret@localhost:${new URL(proxy.url).port}`;
+  const through = await run(process.execPath, [cli, "upload_2"], { env: { ...env, HTTP_PROXY } });
+  expect(through).toMatchObject({ exitCode: 0, stderr: "1 cancelled, 0 failed\n" });
+  expect(proxy.requests).toEqual([`POST ${server.url}/uploads/upload_2/cancel`]);
 });
 
-test("a proxy that isn't a URL is a usage error that doesn't show its password", async () => {
-  await using server = await api();
-  for (const proxy of ["user:secret@127.0.0.1:8080", "no URL: secret"]) {
-    const { exitCode, stderr } = await run(process.execPath, [cli, "upload_1"], {
-      env: { ...envFor(server.url), HTTP_PROXY: proxy },
+test.for(["no URL: secret", "ftp://user:secret@127.0.0.1"])(
+  "what can't be a proxy is a usage error that doesn't show its password: %s",
+  async (HTTP_PROXY) => {
+    const env = { ...envFor("http://127.0.0.1/v1"), HTTP_PROXY };
+    expect(await runCommand(["upload_1"], { env, connect: installFetch })).toEqual({
+      exitCode: 2,
+      stdout: "",
+      stderr:
+        "error: HTTP_PROXY is not the URL of a proxy, such as http://127.0.0.1:8080\n(see cancel-upload --help)\n",
     });
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain("error: HTTP_PROXY is not the URL of a proxy, such as http://127.0.0.1:8080");
-    expect(stderr).not.toContain("secret");
-  }
-  expect(server.requests).toHaveLength(0);
-});
+  },
+);
 
 test("a proxy that is down is named, with its variable, and the API isn't blamed", async () => {
   const dead = await freePort();
   for (const [protocol, host, baseUrl, variable] of [
-    ["http", `127.0.0.1:${dead}`, "http://127.0.0.1:8000/v1", "HTTP_PROXY"],
     ["http", `localhost:${dead}`, "https://127.0.0.1:8443/v1", "https_proxy"],
     ["socks5", `127.0.0.1:${dead}`, "https://127.0.0.1:8443/v1", "HTTPS_PROXY"],
   ] as const) {
     const { exitCode, stdout } = await run(process.execPath, [cli, "--max-retries", "0", "upload_1"], {
       env: { ...envFor(baseUrl), [variable]: `${protocol}://user:secret@${host}` },
     });
-    expect(stdout).toMatch(new RegExp(`^failed     upload_1 .*proxy ${host} from ${variable}: .*ECONNREFUSED`));
+    expect(stdout).toContain(`ECONNREFUSED`);
+    expect(stdout).toContain(` (proxy ${host} from ${variable})`);
     expect(stdout).not.toContain("secret");
     expect(exitCode).toBe(1);
+  }
+});
+
+test.for([
+  [407, "the proxy wants a user and password, as in HTTP_PROXY=http://user:password@host:port"],
+  [403, "the proxy forbids this host or port; NO_PROXY can list hosts that need no proxy"],
+] as const)(
+  "a proxy that refuses to connect with %d is named, asked once, and ends the run",
+  async ([status, advice]) => {
+    let connections = 0;
+    const proxy = createHttpServer().on("connect", (_request, socket) => {
+      connections += 1;
+      socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`);
+    });
+    try {
+      const host = `127.0.0.1:${await listen(proxy)}`;
+      const env = { ...envFor("https://api.invalid/v1"), HTTPS_PROXY: `http://${host}` };
+      const args = [cli, "-c", "1", ...Array.from({ length: 30 }, (_, n) => `upload_${n}`)];
+      const { exitCode, stdout, stderr } = await run(process.execPath, args, { env });
+      expect(stdout).toMatch(/^failed {5}upload_0 {2}no response, Proxy response \(40\d\)/);
+      expect(stdout).toContain(` (proxy ${host} from HTTPS_PROXY)`);
+      expect(stdout).toContain(`; ${advice}\n`);
+      expect(stderr).toContain("; 29 not tried");
+      expect(exitCode).toBe(1);
+      expect(connections).toBe(1);
+    } finally {
+      proxy.close();
+    }
+  },
+);
+
+test("a proxy for http:// that wants a password ends the run as well", async () => {
+  const proxy = createHttpServer((_request, response) => response.writeHead(407).end());
+  try {
+    const HTTP_PROXY = `http://127.0.0.1:${await listen(proxy)}`;
+    const env = { ...envFor("http://api.invalid/v1"), HTTP_PROXY };
+    const { exitCode, stdout, stderr } = await run(process.execPath, [cli, "-c", "1", "upload_1", "upload_2"], { env });
+    expect(stdout).toMatch(/407.*attempts: 1\); the proxy wants a user and password, as in HTTP_PROXY=/);
+    expect(stderr).toContain("; 1 not tried");
+    expect(exitCode).toBe(1);
+  } finally {
+    proxy.close();
   }
 });
 
@@ -91,7 +136,7 @@ test("a proxy that never responds doesn't keep the command from exiting", async 
     const env = { ...envFor("https://127.0.0.1:8443/v1"), HTTPS_PROXY: `http://127.0.0.1:${await listen(proxy)}` };
     const args = [cli, "--timeout", "300ms", "--max-retries", "0", "upload_1"];
     const { exitCode, stderr } = await run(process.execPath, args, { env });
-    expect([exitCode, stderr]).toEqual([1, "0 cancelled, 1 failed: timed out\n"]);
+    expect([exitCode, stderr]).toEqual([1, "0 cancelled, 1 failed: no response within 300 ms\n"]);
   } finally {
     proxy.close();
   }
@@ -117,7 +162,7 @@ test("a proxy that hangs up doesn't keep the command from ending", async () => {
   }
 });
 
-test("a SOCKS proxy works without warnings", async () => {
+test("a SOCKS proxy works without a warning about it, but with all others", async () => {
   await using server = await api();
   let connections = 0;
   const proxy = createTcpServer((socket) => {
@@ -140,6 +185,16 @@ test("a SOCKS proxy works without warnings", async () => {
       stderr: "1 cancelled, 0 failed\n",
     });
     expect(connections).toBe(1);
+    const unsafe = {
+      ...env,
+      NODE_TLS_REJECT_UNAUTHORIZED: "0",
+      OPENAI_BASE_URL: server.url.replace("http:", "https:"),
+    };
+    const { stderr } = await run(process.execPath, [cli, "-r", "0", "upload_1"], {
+      env: { ...unsafe, HTTPS_PROXY: env.HTTP_PROXY },
+    });
+    expect(stderr).toContain("NODE_TLS_REJECT_UNAUTHORIZED");
+    expect(stderr).not.toContain("SOCKS");
   } finally {
     proxy.close();
   }
@@ -200,8 +255,10 @@ describe("a problem with the certificate comes with advice that fits:", () => {
     });
     const env = envFor(`https://127.0.0.1:${await listen(server)}/v1`);
     try {
-      const trusted = isIssuerTrusted ? { NODE_EXTRA_CA_CERTS: join(folder, "issuer.pem") } : {};
-      const { exitCode, stdout } = await run(process.execPath, [cli, "upload_1"], { env: { ...env, ...trusted } });
+      const trusted = { ...env, NODE_EXTRA_CA_CERTS: join(folder, "issuer.pem") };
+      const { exitCode, stdout } = isIssuerTrusted
+        ? await run(process.execPath, [cli, "upload_1"], { env: trusted })
+        : await runCommand(["upload_1"], { env });
       expect(stdout).toMatch(/^failed {5}upload_1 .*\(attempts: 1\); .*\n$/);
       expect(stdout).toContain(`; ${advice}\n`);
       expect(exitCode).toBe(1);

@@ -1,16 +1,41 @@
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, openSync } from "node:fs";
+import { link, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { dirname, join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { api, cancelUpload, cli, envFor, exitOf, key, start } from "../support/cli.js";
+import { api, cancelUpload, cli, envFor, key, runCommand, start } from "../support/cli.js";
 import { run } from "../support/run.js";
 import { idOf, json, type Server, serve } from "../support/server.js";
+
+const HINT = "With --resume <file>, a run can be continued.";
+
+/** A file in a folder of its own. */
+async function temporaryFile(content: Buffer) {
+  const folder = await mkdtemp(join(tmpdir(), "cancel-upload-"));
+  const path = join(folder, "ids.txt");
+  await writeFile(path, content);
+  return {
+    path,
+    open() {
+      const fd = openSync(path, "r");
+      return Object.assign(createReadStream(path, { fd }), { fd });
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
 
 function idsSentTo(server: Server): string[] {
   return server.requests.map(idOf);
 }
+
+test("if it's a file, a terminal shows the total from the start", async () => {
+  await using server = await api();
+  await using file = await temporaryFile(Buffer.from("# June\nupload_1\n\nupload_2\nupload_2\n"));
+  const { stderr } = await runCommand(["-"], { env: envFor(server.url), stdin: file.open(), columns: 80 });
+  expect(stderr).toMatch(/^0 of 3/);
+  expect(stderr).toMatch(/2 cancelled, 0 failed\n$/);
+});
 
 test("there is one ID per line; blank lines and comments are skipped, and CRLF or a missing last newline is fine", async () => {
   await using server = await api();
@@ -23,11 +48,11 @@ test("there is one ID per line; blank lines and comments are skipped, and CRLF o
 
 test("an ID can arrive in two chunks", async () => {
   await using server = await api();
-  const child = start(server, ["-"]);
-  child.stdin.write("upload_1\nuplo");
-  await once(createInterface(child.stdout), "line");
-  child.stdin.end("ad_2\n");
-  expect(await exitOf(child)).toBe(0);
+  const { stdin, until, ended } = start(["-"], { env: envFor(server.url) });
+  stdin.write("upload_1\nuplo");
+  await until(({ stdout }) => stdout !== "");
+  stdin.end("ad_2\n");
+  expect(await ended).toMatchObject({ exitCode: 0 });
   expect(idsSentTo(server)).toEqual(["upload_1", "upload_2"]);
 });
 
@@ -87,47 +112,84 @@ test("an ID that is given twice is sent once, and reported as a duplicate", asyn
 
 test("the first cancel starts as soon as the first line arrives", async () => {
   await using server = await api();
-  const child = start(server, ["-"]);
-  child.stdin.write("upload_1\n");
-  const [line] = await once(createInterface(child.stdout), "line");
-  expect(line).toMatch(/^cancelled {2}upload_1 /);
-  child.stdin.end();
-  await exitOf(child);
+  const { stdin, until, printed, ended } = start(["-"], { env: envFor(server.url) });
+  stdin.write("upload_1\n");
+  await until(({ stdout }) => stdout !== "");
+  expect(printed.stdout).toMatch(/^cancelled {2}upload_1 /);
+  stdin.end();
+  await ended;
 });
 
 describe("what can't be a list of IDs is a usage error, and nothing is sent:", () => {
-  test.for<[string, string, string]>([
-    ["a directory", "< .", "standard input is a directory"],
-    ["closed", "<&-", "standard input is closed or /dev/null"],
-    ["/dev/null", "< /dev/null", "standard input is closed or /dev/null"],
-    ["UTF-16, little-endian", `< "$folder/utf-16le"`, "standard input is UTF-16; convert it first: iconv -f UTF-16"],
-    ["UTF-16, big-endian", `< "$folder/utf-16be"`, "standard input is UTF-16; convert it first: iconv -f UTF-16"],
+  const utf16 = Buffer.from("\ufeffupload_1\r\nupload_2\r\n", "utf16le");
+  const useUtf8 = "standard input is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
+
+  test.for<[string, Buffer, string]>([
+    ["UTF-16, little-endian", utf16, useUtf8],
+    ["UTF-16, big-endian", Buffer.from(utf16).swap16(), useUtf8],
     [
-      "UTF-16 from a pipe",
-      `< <(cat "$folder/utf-16le")`,
-      "standard input is UTF-16; convert it first: iconv -f UTF-16",
+      "a file with an API key",
+      Buffer.from(`upload_1\n\n${key}\n`),
+      "line 3 of standard input is an API key, not an upload ID; the key belongs in OPENAI_API_KEY",
     ],
-    ["a file with an API key", `< "$folder/key"`, "line 3 of standard input is an API key, not an upload ID"],
-  ])("%s", async ([, redirection, problem]) => {
+  ])("%s", async ([, content, problem]) => {
     await using server = await api();
-    const folder = mkdtempSync(join(tmpdir(), "cancel-upload-"));
-    try {
-      const littleEndian = Buffer.from("\ufeffupload_1\r\nupload_2\r\n", "utf16le");
-      writeFileSync(join(folder, "utf-16le"), littleEndian);
-      writeFileSync(join(folder, "utf-16be"), Buffer.from(littleEndian).swap16());
-      writeFileSync(join(folder, "key"), `upload_1\n\n${key}\n`);
-      const command = `"${process.execPath}" ${cli} - ${redirection}`;
-      const { exitCode, stdout, stderr } = await run("bash", ["-c", command], {
-        env: { ...envFor(server.url), folder },
-      });
-      expect(stderr).toMatch(/^error: /);
-      expect(stderr).toContain(problem);
-      expect(stderr).not.toContain(key);
-      expect([exitCode, stdout]).toEqual([2, ""]);
-      expect(server.requests).toHaveLength(0);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    await using file = await temporaryFile(content);
+    const ended = await runCommand(["-"], { env: envFor(server.url), stdin: file.open() });
+    expect(ended).toEqual({ exitCode: 2, stdout: "", stderr: `error: ${problem}\n(see cancel-upload --help)\n` });
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test("UTF-16 from a pipe, as soon as it arrives", async () => {
+    await using server = await api();
+    const stdin = Readable.from([utf16], { objectMode: false });
+    const { exitCode, stderr } = await runCommand(["-"], { env: envFor(server.url), stdin });
+    expect([exitCode, stderr]).toEqual([2, `error: ${useUtf8}\n0 cancelled, 0 failed, the rest not tried\n${HINT}\n`]);
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test.for<[string, string, string]>([
+    ["a directory", ".", "standard input is a directory"],
+    ["/dev/null", "/dev/null", "standard input is closed or /dev/null"],
+  ])("%s", async ([, path, problem]) => {
+    const stdin = Object.assign(new PassThrough(), { fd: openSync(path, "r") });
+    const ended = await runCommand(["-"], { env: envFor("http://127.0.0.1/v1"), stdin });
+    expect(ended).toEqual({ exitCode: 2, stdout: "", stderr: `error: ${problem}\n(see cancel-upload --help)\n` });
+  });
+
+  test("closed", async () => {
+    const command = `"${process.execPath}" ${cli} - <&-`;
+    const { exitCode, stderr } = await run("sh", ["-c", command], { env: envFor("http://127.0.0.1/v1") });
+    expect(stderr).toContain("error: standard input is closed or /dev/null\n");
+    expect(exitCode).toBe(2);
+  });
+
+  test.for(["ids.txt", "link.txt"])("the file that results are appended to, as %s", async (name) => {
+    await using server = await api();
+    await using file = await temporaryFile(Buffer.from("upload_1\n"));
+    const resultsFile = join(dirname(file.path), name);
+    if (name === "link.txt") await link(file.path, resultsFile);
+    const args = ["--resume", resultsFile, "-"];
+    const { exitCode, stderr } = await runCommand(args, { env: envFor(server.url), stdin: file.open() });
+    expect(stderr).toContain(
+      "error: standard input and the file of --resume are the same file: results would be read as IDs\n",
+    );
+    expect(exitCode).toBe(2);
+    expect(await readFile(file.path, "utf8")).toBe("upload_1\n");
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test("the file that the output is appended to", async () => {
+    await using server = await api();
+    await using file = await temporaryFile(Buffer.from("upload_1\n"));
+    const command = `"${process.execPath}" ${cli} - < ${file.path} >> ${file.path}`;
+    const { exitCode, stderr } = await run("sh", ["-c", command], { env: envFor(server.url) });
+    expect(stderr).toContain(
+      "error: standard input and standard output are the same file: results would be read as IDs\n",
+    );
+    expect(exitCode).toBe(2);
+    expect(await readFile(file.path, "utf8")).toBe("upload_1\n");
+    expect(server.requests).toHaveLength(0);
   });
 });
 
@@ -138,25 +200,27 @@ describe("an API key in the middle of the input stops the run before it is sent:
     ["an assignment", `export OPENAI_API_KEY="${key}"`],
     ["a header", `Authorization: Bearer ${key}`],
     ["JSON", `{"key":"${key}"}`],
+    ["an ID with the key in it", `upload_${key}_1`],
   ])("%s", async ([, line]) => {
     const answers: (() => void)[] = [];
     await using server = await serve((request, response) => {
       answers.push(() => json(200, { id: idOf(request), status: "cancelled" })(request, response));
     });
-    const child = start(server, ["-"]);
-    child.stdin.write("upload_1\n");
+    const { stdin, ended } = start(["-"], { env: envFor(server.url) });
+    stdin.write("upload_1\n");
     while (answers.length < 1) await new Promise(setImmediate);
-    const output: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => output.push(data));
-    child.stdin.end(`${line}\nupload_2\n`);
+    stdin.end(`${line}\nupload_2\n`);
     await new Promise(setImmediate);
     answers[0]?.();
-    expect(await exitOf(child)).toBe(2);
-    const text = Buffer.concat(output).toString();
-    expect(text).toContain("cancelled  upload_1\n");
-    expect(text).toContain("error: line 2 of standard input is an API key, not an upload ID");
-    expect(text).toContain("1 cancelled, 0 failed, the rest not tried\n");
-    expect(text).not.toContain("sk-");
+    expect(await ended).toEqual({
+      exitCode: 2,
+      stdout: "cancelled  upload_1\n",
+      stderr: [
+        "error: line 2 of standard input is an API key, not an upload ID; the key belongs in OPENAI_API_KEY",
+        "1 cancelled, 0 failed, the rest not tried",
+        `${HINT}\n`,
+      ].join("\n"),
+    });
     expect(idsSentTo(server)).toEqual(["upload_1"]);
   });
 });
@@ -169,9 +233,9 @@ test("an ID that only looks a bit like an API key is an ID", async () => {
 });
 
 describe("a line that is too long to be an ID", () => {
-  test("isn't kept: with 64 MB of memory, it can have 200 MB", async () => {
+  test("isn't kept: with 64 MB of memory, it can have 100 MB", async () => {
     await using server = await api();
-    const command = `(echo upload_1; head -c 200000000 /dev/zero | tr '\\0' a; echo; echo upload_2) |
+    const command = `(echo upload_1; head -c 100000000 /dev/zero | tr '\\0' a; echo; echo upload_2) |
       "${process.execPath}" --max-old-space-size=64 ${cli} -`;
     const { exitCode, stdout } = await run("bash", ["-c", command], { env: envFor(server.url) });
     expect(stdout).toMatch(/^failed {5}line 2 {2}not an upload ID: "a{300}…"$/m);
@@ -181,11 +245,11 @@ describe("a line that is too long to be an ID", () => {
 
   test("doesn't become an ID because its end is cut off", async () => {
     await using server = await api();
-    const child = start(server, ["-"]);
-    child.stdin.write(`upload_1\nupload_2${" ".repeat(2_000)}`);
-    await once(createInterface(child.stdout), "line");
-    child.stdin.end(`${" ".repeat(2_000)}x\n${" ".repeat(100_000)}upload_3\n`);
-    expect(await exitOf(child)).toBe(1);
+    const { stdin, until, ended } = start(["-"], { env: envFor(server.url) });
+    stdin.write(`upload_1\nupload_2${" ".repeat(2_000)}`);
+    await until(({ stdout }) => stdout !== "");
+    stdin.end(`${" ".repeat(2_000)}x\n${" ".repeat(100_000)}upload_3\n`);
+    expect(await ended).toMatchObject({ exitCode: 1 });
     expect(idsSentTo(server)).toEqual(["upload_1", "upload_3"]);
   });
 });
