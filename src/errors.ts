@@ -89,15 +89,22 @@ abstract class ResponseError extends ClientError {
   /** The body of the response: parsed if it was JSON, otherwise its text. */
   declare readonly body: unknown;
 
-  /** @param problem What follows the status in the message. */
-  constructor(call: Call, response: Response, problem: string, body: unknown, notes: readonly string[] = []) {
-    const unconfirmed = call.unconfirmed > 0 ? [`unconfirmed: ${call.unconfirmed}`] : [];
-    super(call, response.status + problem, [...notes, ...requestNote(response), ...unconfirmed]);
+  /** @param describe What follows the status in the message, given the body without credentials. */
+  constructor(
+    call: Call,
+    response: Response,
+    describe: (body: unknown) => string,
+    rawBody: unknown = "",
+    notes: readonly string[] = [],
+  ) {
     const secrets = secretsOf(call);
+    const body = redact(secrets, rawBody);
+    const unconfirmed = call.unconfirmed > 0 ? [`unconfirmed: ${call.unconfirmed}`] : [];
+    super(call, response.status + describe(body), [...notes, ...requestNote(response), ...unconfirmed]);
     const headers = new Headers(redact(secrets, [...new Headers(response.headers)]));
     this.status = response.status;
     this.requestId = headers.get("x-request-id");
-    addHidden<ResponseError>(this, { headers, body: redact(secrets, body) });
+    addHidden<ResponseError>(this, { headers, body });
   }
 }
 
@@ -120,7 +127,7 @@ export class ApiError extends ResponseError {
   constructor(call: Call, response: Response, body: unknown) {
     const wait = retryAfter(new Headers(response.headers));
     const notes = wait !== null && wait > call.maxWait ? [`retry after: ${Math.ceil(wait / 1_000)} s`] : [];
-    super(call, response, ` ${errorIn(body).message ?? asText(body)}`, body, notes);
+    super(call, response, (shown) => ` ${errorIn(shown).message ?? asText(shown)}`, body, notes);
     const { code, type, param } = errorIn(this.body);
     this.code = code;
     this.type = type;

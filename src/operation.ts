@@ -106,14 +106,14 @@ async function attempt<Result>(
   });
   if (response.status >= 400) throw new ApiError(call, response, error ?? "");
   const text = await readText(call, response, signal);
-  if (text === TOO_LONG) throw new InvalidResponseError(call, response, ` with ${text}`, text);
+  if (text === TOO_LONG) throw new InvalidResponseError(call, response, () => ` with ${text}`, text);
   const body = parse(text);
   if (response.ok && accepts(body)) {
     const result: { readonly _request_id?: string | null } = Object(body);
     addHidden(result, { _request_id: response.headers.get("x-request-id") });
     return body;
   }
-  throw new InvalidResponseError(call, response, `, but not a ${expected}: ${asText(body)}`, body);
+  throw new InvalidResponseError(call, response, (shown) => `, but not a ${expected}: ${asText(shown)}`, body);
 }
 
 /** Sends a request. Of a success, the body is yet to be read; an error's is read here, where its size is limited. */
@@ -138,9 +138,9 @@ async function exchange(
     Promise.resolve(response.body?.cancel?.()).catch(() => {});
     const location = new Headers(headers).get("location") ?? "an unknown place";
     const problem = redirected ? " after a redirect" : ` redirect to ${location}, which was not followed`;
-    throw new InvalidResponseError(call, response, problem, "");
+    throw new InvalidResponseError(call, response, () => problem);
   }
-  if (!(status >= 200 && status <= 599)) throw new InvalidResponseError(call, response, " is not an HTTP status", "");
+  if (!(status >= 200 && status <= 599)) throw new InvalidResponseError(call, response, () => " is not an HTTP status");
   const isStandard = typeof headers?.get === "function" && typeof response.body?.getReader === "function";
   return ok && isStandard ? response : withText(response, await readText(call, response, signal));
 }
@@ -150,7 +150,7 @@ async function readText(call: Call, response: Response, signal: AbortSignal): Pr
     return await readBody(response, signal);
   } catch (thrown) {
     if (!(thrown instanceof UnreadableBody)) throw new ConnectionError(call, thrown, response);
-    throw new InvalidResponseError(call, response, ` with ${thrown.message}`, "");
+    throw new InvalidResponseError(call, response, () => ` with ${thrown.message}`);
   }
 }
 
