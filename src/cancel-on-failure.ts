@@ -2,7 +2,7 @@ import { type CancelUploadOptions, cancelUpload, nameOf } from "./cancel-upload.
 import { check } from "./check.js";
 import { type Client, checkKey, checkSegment, resolveOptions } from "./client.js";
 import { CancelFailedError, ClientError } from "./errors.js";
-import { isError, textOf } from "./text.js";
+import { isError, safeString } from "./text.js";
 
 /**
  * Runs `work`, which sends an Upload, and cancels the Upload if `work` fails. Resolves to what `work` resolves to.
@@ -40,7 +40,7 @@ export async function cancelOnFailure<Result>(
     const settings = { ...client.settings, signal: undefined };
     const withoutSignal: Client = Object.create(client, { settings: { value: settings } });
     await cancelUpload(withoutSignal, uploadId, options).catch((error: unknown) => {
-      const reason = error instanceof ClientError ? error.problem : isError(error) ? error.message : textOf(error);
+      const reason = error instanceof ClientError ? error.problem : isError(error) ? error.message : safeString(error);
       const message = `Sending ${nameOf(uploadId)} failed, and so did cancelling it: ${reason}`;
       throw new CancelFailedError(uploadId, [failure, error], message);
     });

@@ -3,7 +3,7 @@ import { check } from "./check.js";
 import { type Client, resolveOptions } from "./client.js";
 import { concurrently, type Items } from "./concurrently.js";
 import { NotSent, Run } from "./run.js";
-import { isError, textOf } from "./text.js";
+import { isError, safeString } from "./text.js";
 import { subscribe, throwIfAborted } from "./timing.js";
 
 const DEFAULT_CONCURRENCY = 8;
@@ -74,7 +74,7 @@ export async function* cancelInRun(
       if (thrown instanceof NotSent) return failed(`${name} was not sent: the run stopped first`, run.ended.reason);
       if (isError(thrown)) return { uploadId, error: thrown };
       const isAborted = signals.some(({ aborted }) => aborted); // The reason of a signal can be any value.
-      return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${textOf(thrown)}`}`);
+      return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${safeString(thrown)}`}`);
     } finally {
       run.calls -= 1;
     }

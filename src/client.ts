@@ -8,7 +8,7 @@ import type { CancelUploadsOptions } from "./cancel-uploads.js";
 import { type Check, type Checks, check, checkOptions, isFunction } from "./check.js";
 import { hasCredential } from "./redact.js";
 import { RETRY_DEFAULTS, RETRY_OPTIONS, type RetryOptions } from "./retry.js";
-import { isError, textOf } from "./text.js";
+import { isError, safeString } from "./text.js";
 
 /** The contract's first server. The types don't include servers; a test compares the two. */
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -181,7 +181,7 @@ async function resolveKey(key: Exclude<ApiKey, null> | undefined): Promise<strin
     if (resolved === undefined) throw noKey();
     return resolved;
   } catch (thrown) {
-    const error = isError(thrown) ? thrown : new Error(`apiKey() failed: ${textOf(thrown)}`, { cause: thrown });
+    const error = isError(thrown) ? thrown : new Error(`apiKey() failed: ${safeString(thrown)}`, { cause: thrown });
     keyErrors.add(error);
     throw error;
   }

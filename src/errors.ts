@@ -1,6 +1,6 @@
 import type { components } from "../generated/openapi.js";
-import { credentialsOf, hiding, printable, redact } from "./redact.js";
-import { asText, excerpt, oneLine } from "./text.js";
+import { copyError, createRedactor, credentialsOf, redact } from "./redact.js";
+import { excerpt, oneLine, showBody } from "./text.js";
 
 /** What undici 7 and 8 say if `fetch` and a dispatcher are of different versions. Nothing was sent then. */
 const OTHER_UNDICI = /^invalid on\w+ method$/;
@@ -41,7 +41,7 @@ export abstract class ClientError extends Error {
 
   constructor(call: Call, problem: string, notes: readonly string[] = [], options: { readonly cause?: unknown } = {}) {
     const attempts = call.requests.length;
-    const hide = hiding(secretsOf(call));
+    const hide = createRedactor(secretsOf(call));
     const show = (text: string) => oneLine(excerpt(hide(text)));
     const details = [...notes.map(show), `attempts: ${attempts}`].join(", ");
     super(`${oneLine(hide(call.name))} failed: ${show(problem)} (${details})`, options);
@@ -57,7 +57,7 @@ export class ConnectionError extends ClientError {
 
   /** @param response The response whose body couldn't be read, if there was one. */
   constructor(call: Call, thrown: unknown, response?: Response, problem?: string) {
-    const cause = printable(secretsOf(call), thrown);
+    const cause = copyError(secretsOf(call), thrown);
     const what = response ? `${response.status} with a body that can't be read` : "no response";
     super(
       call,
@@ -127,7 +127,7 @@ export class ApiError extends ResponseError {
   constructor(call: Call, response: Response, body: unknown) {
     const wait = retryAfter(new Headers(response.headers));
     const notes = wait !== null && wait > call.maxWait ? [`retry after: ${Math.ceil(wait / 1_000)} s`] : [];
-    super(call, response, (shown) => ` ${errorIn(shown).message ?? asText(shown)}`, body, notes);
+    super(call, response, (shown) => ` ${errorIn(shown).message ?? showBody(shown)}`, body, notes);
     const { code, type, param } = errorIn(this.body);
     this.code = code;
     this.type = type;

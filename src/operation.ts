@@ -11,7 +11,7 @@ import {
 } from "./errors.js";
 import { isUnconfirmed, ownSchedule } from "./retry.js";
 import type { Run } from "./run.js";
-import { asText, parse } from "./text.js";
+import { parse, showBody } from "./text.js";
 import { bounded } from "./timing.js";
 
 /** One call of the API: what it sends, and what counts as success. */
@@ -113,7 +113,7 @@ async function attempt<Result>(
     addHidden(result, { _request_id: response.headers.get("x-request-id") });
     return body;
   }
-  throw new InvalidResponseError(call, response, (shown) => `, but not a ${expected}: ${asText(shown)}`, body);
+  throw new InvalidResponseError(call, response, (shown) => `, but not a ${expected}: ${showBody(shown)}`, body);
 }
 
 /** Sends a request. Of a success, the body is yet to be read; an error's is read here, where its size is limited. */

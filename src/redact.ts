@@ -25,7 +25,7 @@ export function credentialsOf(headers: Headers): string[] {
 
 /** A copy of a JSON value in which neither a string nor a property name shows a credential. */
 export function redact<Json>(credentials: readonly string[], value: Json): Json {
-  const hide = hiding(credentials);
+  const hide = createRedactor(credentials);
   return JSON.parse(
     stringify(value, (_name, part) => {
       if (typeof part === "string") return hide(part);
@@ -36,8 +36,8 @@ export function redact<Json>(credentials: readonly string[], value: Json): Json 
 }
 
 /** A copy of a thrown value that is safe to print: its name, message, code and cause, without credentials. */
-export function printable(credentials: readonly string[], thrown: unknown, depth: number = MAX_CAUSES): unknown {
-  const hide = hiding(credentials);
+export function copyError(credentials: readonly string[], thrown: unknown, depth: number = MAX_CAUSES): unknown {
+  const hide = createRedactor(credentials);
   if (Object(thrown) !== thrown) return thrown && hide(String(thrown));
 
   const copy = new Error();
@@ -47,7 +47,7 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
       if (typeof value === "string") Object.assign(copy, { [field]: hide(value) });
     }
     if (depth > 0 && cause != null) {
-      Object.defineProperty(copy, "cause", { value: printable(credentials, cause, depth - 1) });
+      Object.defineProperty(copy, "cause", { value: copyError(credentials, cause, depth - 1) });
     }
   } catch {
     // A property that throws when it is read has nothing to tell.
@@ -57,7 +57,7 @@ export function printable(credentials: readonly string[], thrown: unknown, depth
 }
 
 /** Hides the credentials in a text, as they are and as a URL, JSON and CSV escape them. */
-export function hiding(credentials: readonly string[]): (text: string) => string {
+export function createRedactor(credentials: readonly string[]): (text: string) => string {
   const hidden = credentials.filter(({ length }) => length >= MIN_CREDENTIAL_LENGTH);
   const escaped = (text: string) => [JSON.stringify(text).slice(1, -1), text.replaceAll('"', '""')];
   const forms = hidden.flatMap((text) => [text, encodeURIComponent(text), ...escaped(text)]);

@@ -7,7 +7,7 @@ export function excerpt(text: string): string {
 }
 
 /** A body, for a message. Of an HTML page, which a gateway sends in place of JSON, only the title or heading. */
-export function asText(body: unknown): string {
+export function showBody(body: unknown): string {
   const text = typeof body === "string" ? body : stringify(body);
   if (!/^\s*(<[?!][^>]*>\s*)*<html\b/i.test(text)) return text || "(empty body)";
   const title = /<(?:title|h1)\b[^<>]*>([^<]+)/i.exec(text)?.[1]?.trim();
@@ -15,7 +15,7 @@ export function asText(body: unknown): string {
 }
 
 /** Any value as text. Not even `String()` has one for some. */
-export function textOf(value: unknown): string {
+export function safeString(value: unknown): string {
   try {
     return String(value);
   } catch {

@@ -7,7 +7,7 @@ import {
   createClient,
   InvalidResponseError,
 } from "../src/index.js";
-import { asText, excerpt, oneLine } from "../src/text.js";
+import { excerpt, oneLine, showBody } from "../src/text.js";
 import { clientOf } from "./support/client.js";
 import { rejection } from "./support/rejection.js";
 import { collect } from "./support/results.js";
@@ -89,7 +89,7 @@ test.for([
   ["half a megabyte of tags", `<html>${"<title".repeat(100_000)}`, "(an HTML page)"],
   ["half a megabyte of declarations", "<!>".repeat(150_000), `${"<!>".repeat(98)}<!…`],
 ] as const)("of a gateway's HTML page, a message shows the title or heading: %s", ([, body, shown]) => {
-  expect(oneLine(excerpt(`404 ${asText(body)}`)).slice(4)).toBe(shown);
+  expect(oneLine(excerpt(`404 ${showBody(body)}`)).slice(4)).toBe(shown);
 });
 
 test.for([200, 400])(
@@ -101,7 +101,7 @@ test.for([200, 400])(
     const error = await rejection(cancelUpload(clientOf(server), "upload_abc123"));
     expect(error).toBeInstanceOf(status === 200 ? InvalidResponseError : ApiError);
     expect(String(error)).toContain(status === 200 ? "failed: 200, but not a " : "failed: 400 ");
-    expect(String(error)).toContain('"JSON that is nested too deeply" (attempts: 1)');
+    expect(String(error)).toContain("JSON that is nested too deeply (attempts: 1)");
   },
 );
 

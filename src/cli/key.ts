@@ -1,4 +1,4 @@
-import { hiding } from "../redact.js";
+import { createRedactor } from "../redact.js";
 
 /** A key of this length, in characters, can't be part of an ID by chance. */
 const LONG_KEY = 20;
@@ -15,7 +15,7 @@ export function containsKey(text: string, key: string): boolean {
 
 /** A text that a user typed, without any API key. */
 export function hideTypedKeys(text: string, key: string): string {
-  return hiding([key])(text).replace(PARTS, (part) => (isKey(part, key) ? "***" : part));
+  return createRedactor([key])(text).replace(PARTS, (part) => (isKey(part, key) ? "***" : part));
 }
 
 /**
@@ -23,7 +23,7 @@ export function hideTypedKeys(text: string, key: string): string {
  * of a key only by chance, and whoever reads the JSON needs them as they are.
  */
 export function hideKey(value: unknown, key: string, depth: number = MAX_DEPTH): unknown {
-  const hide = hiding([key]);
+  const hide = createRedactor([key]);
   if (typeof value !== "object" || value === null) return typeof value === "string" ? hide(value) : value;
   if (depth === 0) return "(nested too deeply)"; // so that no value overflows the stack
   if (Array.isArray(value)) return value.map((item) => hideKey(item, key, depth - 1));
