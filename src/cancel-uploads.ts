@@ -26,10 +26,11 @@ export type UploadIds = Items<string> & object;
  * Cancels many Uploads and yields one result for each as it settles. A failure doesn't affect the others.
  *
  * When the API rate-limits you (429, or a 503) or is down for all calls, the run pauses. It resumes slowly: one request at
- * a time at first, more with each success. A rate limit doesn't make an ID fail; an outage can cost one or
+ * a time at first, more with each success. A rate limit doesn't make an ID fail, unless the API says
+ * `x-should-retry: false`; an outage can cost one or
  * two if `concurrency` is below 5. With `maxRetries: 0`, nothing is sent twice, so an ID that is rejected fails.
  *
- * The run ends if there is no API key, if the API rejects it (401), has no quota left, or asks for a wait longer than
+ * The run ends if there is no API key, if the API rejects it (401), if you have no quota left, if the API asks for a wait longer than
  * `maxWait`, if a proxy refuses to connect, or if no request succeeds for `maxWait`. A 404 never ends a run.
  *
  * At most `concurrency` IDs are in progress: being cancelled, or waiting for you to take their result. Only then is another
@@ -70,11 +71,14 @@ export async function* cancelInRun(
       return { uploadId, upload: await cancel(client, uploadId, options, run) };
     } catch (thrown) {
       const name = nameOf(uploadId);
-      const failed = (message: string, cause: unknown = thrown) => ({ uploadId, error: new Error(message, { cause }) });
-      if (thrown instanceof NotSent) return failed(`${name} was not sent: the run stopped first`, run.ended.reason);
+      if (thrown instanceof NotSent) {
+        const message = `${name} was not sent: the run stopped first`;
+        return { uploadId, error: new NotSent(message, { cause: run.ended.reason }) };
+      }
       if (isError(thrown)) return { uploadId, error: thrown };
       const isAborted = signals.some(({ aborted }) => aborted); // The reason of a signal can be any value.
-      return failed(`Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${safeString(thrown)}`}`);
+      const message = `Cancelling ${name} ${isAborted ? "was aborted" : `failed: ${safeString(thrown)}`}`;
+      return { uploadId, error: new Error(message, { cause: thrown }) };
     } finally {
       run.calls -= 1;
     }

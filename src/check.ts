@@ -23,7 +23,7 @@ export function checkOptions<Options extends object>(options: Options, checks: R
   }
 }
 
-export const isFunction: Check = (value, name) => check(typeof value === "function", name, "a function");
+export const checkFunction: Check = (value, name) => check(typeof value === "function", name, "a function");
 
 function plain(name: string): string {
   return name.replace(/[-_]/g, "").toLowerCase();

@@ -5,7 +5,7 @@ import createOpenapiClient, {
 } from "openapi-fetch";
 import type { paths } from "../generated/openapi.js";
 import type { CancelUploadsOptions } from "./cancel-uploads.js";
-import { type Check, type Checks, check, checkOptions, isFunction } from "./check.js";
+import { type Check, type Checks, check, checkFunction, checkOptions } from "./check.js";
 import { hasCredential } from "./redact.js";
 import { RETRY_DEFAULTS, RETRY_OPTIONS, type RetryOptions } from "./retry.js";
 import { isError, safeString } from "./text.js";
@@ -22,7 +22,7 @@ export interface Client extends OpenapiClient<paths> {
 /** The defaults for a client's calls. */
 export interface ClientSettings extends OrUndefined<Required<RetryOptions & Pick<ClientOptions, "fetch" | "signal">>> {
   /** Whether its calls are authorized: `apiKey` can still be a function that fails. */
-  readonly hasKey: boolean;
+  readonly isAuthorized: boolean;
 }
 
 /** Options for one call. They override the client's. */
@@ -95,7 +95,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const client = createOpenapiClient<paths>({
     ...openapiOptions,
     ...(signal && { signal }),
-    redirect: "manual", // The key must not travel.
+    redirect: "manual", // A redirect could take the key to another host.
     baseUrl: url,
     headers: Object.fromEntries(allHeaders), // openapi-fetch only recognizes the Headers that the platform has at the time
     pathSerializer: serializePath,
@@ -109,8 +109,8 @@ export function createClient(options: ClientOptions = {}): Client {
       request.headers.set("authorization", `Bearer ${await resolveKey(key)}`);
     },
   });
-  const hasKey = key !== undefined || hasCredential(allHeaders);
-  return { ...client, settings: { fetch, signal, maxRetries, timeout, maxWait, onRetry, hasKey } };
+  const isAuthorized = key !== undefined || hasCredential(allHeaders);
+  return { ...client, settings: { fetch, signal, maxRetries, timeout, maxWait, onRetry, isAuthorized } };
 }
 
 /** A call's options over the client's settings over the defaults. */
@@ -129,7 +129,7 @@ export function resolveOptions(client: Client, options: CallOptions): ResolvedOp
   return { ...RETRY_DEFAULTS, ...defined(client.settings), ...defined(options), headers, signals };
 }
 
-const isSignal: Check = (value, name) => {
+const checkSignal: Check = (value, name) => {
   const { aborted, addEventListener }: Partial<AbortSignal> = Object(value);
   const isSignal = typeof aborted === "boolean" && typeof addEventListener === "function";
   check(isSignal, name, "an AbortSignal, such as an AbortController's signal");
@@ -137,18 +137,19 @@ const isSignal: Check = (value, name) => {
 /** For options that are checked where they are read, together with the environment's variables. */
 const checkedLater: Check = () => {};
 
-const isConcurrency: Check = (value, name) =>
+const checkConcurrency: Check = (value, name) =>
   check(Number.isInteger(value) && Number(value) >= 1, name, "a whole number, 1 or more");
 
 // Each option is declared here once. What isn't goes to openapi-fetch, and from there to the platform's Request.
-const CALL_OPTIONS: Checks<CancelUploadsOptions> = {
-  ...RETRY_OPTIONS,
-  ...{ signal: isSignal, headers: checkedLater, concurrency: isConcurrency },
-};
+const SHARED_OPTIONS: Checks<CallOptions> = { ...RETRY_OPTIONS, signal: checkSignal, headers: checkedLater };
+const CALL_OPTIONS: Checks<CancelUploadsOptions> = { ...SHARED_OPTIONS, concurrency: checkConcurrency };
 const CLIENT_OPTIONS: Checks<Omit<ClientOptions, keyof OpenapiOptions>> = {
-  ...CALL_OPTIONS,
-  ...{ apiKey: checkedLater, baseUrl: checkedLater, organization: checkedLater, project: checkedLater },
-  fetch: isFunction,
+  ...SHARED_OPTIONS,
+  apiKey: checkedLater,
+  baseUrl: checkedLater,
+  organization: checkedLater,
+  project: checkedLater,
+  fetch: checkFunction,
 };
 
 /**
@@ -168,7 +169,7 @@ function normalizeHeaders(headers: CallOptions["headers"]): NonNullable<CallOpti
   }
 }
 
-/** Errors about the API key. They have nothing to do with what a call asks for. */
+/** Errors from getting the API key. They affect every call. */
 const keyErrors = new WeakSet<object>();
 
 export function isKeyError(error: unknown): boolean {
@@ -189,7 +190,7 @@ async function resolveKey(key: Exclude<ApiKey, null> | undefined): Promise<strin
 
 /** @throws TypeError if nothing would authorize a call with these headers. */
 export function checkKey({ settings }: Client, headers: ResolvedOptions["headers"]): void {
-  if (!settings.hasKey && !hasCredential(mergeHeaders(headers))) throw noKey();
+  if (!settings.isAuthorized && !hasCredential(mergeHeaders(headers))) throw noKey();
 }
 
 function noKey(): TypeError {
@@ -231,10 +232,10 @@ function serializePath(pathname: string, pathParams: Record<string, unknown>): s
 export function checkSegment(name: string, value: unknown): asserts value is string {
   const isSegment = typeof value === "string" && /^(?!\.{0,2}$)[^\s\p{Cc}\p{Cs}]*$/u.test(value);
   const expected = 'a string without whitespace and control characters, other than "", "." and ".."';
-  check(isSegment, name, typeof value === "string" ? expected : `${expected}, but is ${kindOf(value)}`);
+  check(isSegment, name, typeof value === "string" ? expected : `${expected}, but is ${typeName(value)}`);
 }
 
-function kindOf(value: unknown): string {
+function typeName(value: unknown): string {
   if (value == null) return String(value);
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object; pass its id" : `a ${typeof value}`;

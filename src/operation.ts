@@ -18,11 +18,11 @@ import { bounded } from "./timing.js";
 export interface Operation<Result> {
   /** How its errors begin: `Cancelling upload_abc123`. */
   readonly name: string;
-  /** What an InvalidResponseError expected: `cancelled Upload`. */
+  /** What a success contains, for messages: `cancelled Upload upload_abc123`. */
   readonly expected: string;
   /** Sends it: `(init) => client.POST("/uploads/{upload_id}/cancel", { ...init, params })`. */
   readonly send: (init: CallInit) => Promise<{ readonly error?: unknown; readonly response: Response }>;
-  /** Whether the body of a success is the expected result. Nothing resolves without it. */
+  /** The call resolves only if this returns true for the body of a success. */
   readonly accepts: (body: unknown) => body is Result;
 }
 
@@ -35,9 +35,9 @@ interface CallInit {
 }
 
 /**
- * Carries out one operation: attempts it until a response is accepted, or until its schedule has no other attempt.
+ * Carries out one operation: attempts it until a response is accepted, or until its schedule allows no more attempts.
  *
- * @param run The run that the call is part of, if it is.
+ * @param run The run that the call belongs to, if any.
  * @throws ApiError if the API returned an error, ConnectionError if there was no response, InvalidResponseError if the
  * response was an unexpected one, TypeError if an argument can't be used (nothing is sent then), or the signal's reason
  * if it aborted.
@@ -116,7 +116,7 @@ async function attempt<Result>(
   throw new InvalidResponseError(call, response, (shown) => `, but not a ${expected}: ${showBody(shown)}`, body);
 }
 
-/** Sends a request. Of a success, the body is yet to be read; an error's is read here, where its size is limited. */
+/** Sends a request. Leaves a success's body unread; reads an error's here, to limit its size. */
 async function exchange(
   call: Call,
   request: Request,

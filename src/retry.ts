@@ -1,4 +1,4 @@
-import { type Check, type Checks, check, isFunction } from "./check.js";
+import { type Check, type Checks, check, checkFunction } from "./check.js";
 import type { ResolvedOptions } from "./client.js";
 import { ApiError, type ClientError, ConnectionError, causesOf, InvalidResponseError } from "./errors.js";
 import { sleep } from "./timing.js";
@@ -19,7 +19,7 @@ const RETRYABLE_STATUSES: readonly number[] = [408, 409, 429];
 const OVERLOAD_STATUSES: readonly number[] = [429, 503];
 /** The statuses below 500 that indicate an API-wide problem: no permission, request timeout, too many requests. */
 const API_WIDE_STATUSES: readonly number[] = [403, 408, 429];
-/** The codes of errors that the next attempt would run into as well: an untrusted certificate, no TLS, a bad argument. */
+/** The codes of errors that a retry can't fix: an untrusted certificate, no TLS, a bad argument. */
 const HOPELESS_CODES = /CERT|LEAF_SIGNATURE|^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$|ERR_INVALID_ARG/;
 /** What undici, and so Node, says if a proxy refuses to connect: it wants a password, or forbids the address. */
 const REFUSED_BY_PROXY = /^Proxy (response \((407|403)\)|Authentication Required)/;
@@ -59,10 +59,10 @@ export const RETRY_OPTIONS: Checks<RetryOptions> = {
   maxRetries: wholeNumber(),
   timeout: wholeNumber(" of milliseconds", "; 0 means no limit"),
   maxWait: wholeNumber(" of milliseconds"),
-  onRetry: isFunction,
+  onRetry: checkFunction,
 };
 
-/** Decides when a call makes its attempts. It's told how each of them ended. */
+/** Decides when a call makes its attempts, based on how earlier ones ended. */
 export interface Schedule {
   /** Resolves when the next attempt can be made. Rejects if there will be none, or if one of the signals aborts. */
   ready(signals: readonly AbortSignal[]): Promise<void> | undefined;
@@ -84,7 +84,7 @@ export function ownSchedule({ maxRetries, maxWait }: Pick<ResolvedOptions, "maxR
       return ms > 0 ? sleep(ms, signals) : undefined;
     },
     failed: (error) => {
-      const asked = waitFor(error);
+      const asked = askedMs(error);
       if (retries >= maxRetries || !isRetryable(error) || (asked ?? 0) > maxWait) return undefined;
       delay = asked ?? backoff(FIRST_DELAY, retries);
       retries += 1;
@@ -95,13 +95,13 @@ export function ownSchedule({ maxRetries, maxWait }: Pick<ResolvedOptions, "maxR
   };
 }
 
-/** In ms: twice as long each time, up to 8 s, minus a random share. */
+/** The next delay, in ms: doubles each time, up to 8 s, minus random jitter. */
 export function backoff(first: number, failures: number): number {
   return Math.min(first * 2 ** failures, MAX_DELAY) * (1 - JITTER * Math.random());
 }
 
 /** How long the API asks to wait, in ms; undefined if it doesn't say. */
-export function waitFor(error: ClientError): number | undefined {
+export function askedMs(error: ClientError): number | undefined {
   return error instanceof ApiError ? (error.retryAfter ?? undefined) : undefined;
 }
 
@@ -131,10 +131,10 @@ export function isApiWide(error: ClientError): boolean {
 /** Whether every other call would fail as well, however long it waits. */
 export function endsRun(error: ClientError, maxWait: number): boolean {
   if (!(error instanceof ApiError)) return isRefusedByProxy(error);
-  return error.status === 401 || isQuotaExhausted(error) || (isApiWide(error) && (waitFor(error) ?? 0) > maxWait);
+  return error.status === 401 || isQuotaExhausted(error) || (isApiWide(error) && (askedMs(error) ?? 0) > maxWait);
 }
 
-/** Whether the API may have acted on the request all the same: a 503 says that it didn't, any other 5xx says nothing. */
+/** Whether the API may have acted despite the error. A 503 means that it didn't; other 5xx don't tell. */
 export function isUnconfirmed(error: ClientError): boolean {
   return error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500 && error.status !== 503);
 }

@@ -1,18 +1,18 @@
 import { isKeyError, type ResolvedOptions } from "./client.js";
 import { type ClientError, ConnectionError } from "./errors.js";
-import { backoff, endsRun, isApiWide, isOverload, isRetryable, ownSchedule, type Schedule, waitFor } from "./retry.js";
+import { askedMs, backoff, endsRun, isApiWide, isOverload, isRetryable, ownSchedule, type Schedule } from "./retry.js";
 import { bounded, throwIfAborted } from "./timing.js";
 
 /** A run pauses after this many API-wide failures in a row, or as many as there are calls if that is more. */
 const FAILURES_TO_PAUSE = 5;
-/** The first delay of a run, and the shortest after a failure to resume, in ms. With 0.5 s, much of a limit goes unused. */
+/** The first delay of a pause, and its shortest after a failure, in ms. With 500, much of the allowed rate went unused. */
 const MIN_DELAY = 100;
 /** Each success after a pause multiplies the number of attempts that can be in flight by this. */
 const GROWTH = 1.5;
-/** A call that was rejected this often while others succeeded is rejected for a reason of its own. */
+/** After this many rejections while other calls got through, a failure counts as the call's own. */
 const MAX_REJECTIONS = 50;
 
-/** Why a call that had no attempt failed: the run ended first. */
+/** Thrown for a call that made no attempt because the run ended first. */
 export class NotSent extends Error {}
 
 /** What a run is doing. Times are those of `performance.now()`, in ms. */
@@ -33,7 +33,7 @@ interface Pause {
   readonly resumesAt: number;
   /** When the run ends if no attempt succeeds. */
   readonly endsAt: number;
-  /** Whether it is that time. First, the calls that others overtook fail; if another one fails then, the run ends. */
+  /** Whether `endsAt` has passed. Calls that others overtook then fail; if one that wasn't overtaken fails, the run ends. */
   readonly isOverdue: boolean;
 }
 
@@ -44,7 +44,7 @@ interface RunCall {
   /** How many pauses there had been when its last attempt was sent. */
   pauses: number;
   /** How many calls had succeeded when it was first sent, or last rejected. */
-  successesBefore: number;
+  answersBefore: number;
   /** How often it was rejected while others succeeded. */
   rejections: number;
 }
@@ -57,17 +57,15 @@ export class Run {
   /** How many calls are under way: in flight, or waiting. */
   calls = 0;
   readonly #controller = new AbortController();
-  /** Aborts when the run ends. */
-  readonly ended: AbortSignal = this.#controller.signal;
+  readonly ended: AbortSignal = this.#controller.signal; // aborts when the run ends
   readonly #waiting: (() => void)[] = [];
   #limit = Number.POSITIVE_INFINITY;
   #inFlight = 0;
   #pause: Pause | undefined;
-  /** Set while nothing can be sent. */
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined; // set while nothing can be sent
   #pauses = 0;
   #failuresInARow = 0;
-  #successes = 0;
+  #answers = 0;
   #waitingSince = 0;
 
   get state(): RunState {
@@ -83,11 +81,11 @@ export class Run {
 
   /** The schedule of one of its calls. */
   schedule(options: ResolvedOptions): Schedule {
-    const call: RunCall = { maxWait: options.maxWait, pauses: 0, successesBefore: 0, rejections: 0 };
+    const call: RunCall = { maxWait: options.maxWait, pauses: 0, answersBefore: 0, rejections: 0 };
     const own = ownSchedule(options); // for failures that have nothing to do with other calls
     return {
       ready: (signals) => this.#enter(call, own, signals),
-      succeeded: () => this.#succeeded(call),
+      succeeded: () => this.#answered(call),
       failed: (error) => {
         call.error = error;
         const delay = this.#failed(call, error);
@@ -110,7 +108,7 @@ export class Run {
     }
     if (this.#isOver(call)) throw call.error ?? new NotSent();
     call.pauses = this.#pauses;
-    if (!call.error) call.successesBefore = this.#successes;
+    if (!call.error) call.answersBefore = this.#answers;
     if (this.#inFlight === 0) this.#waitingSince = performance.now();
     this.#inFlight += 1;
   }
@@ -121,15 +119,15 @@ export class Run {
   }
 
   #isOver(call: RunCall): boolean {
-    const isOvertaken = call.rejections > 0 || this.#successes > call.successesBefore;
+    const isOvertaken = call.rejections > 0 || this.#answers > call.answersBefore;
     return this.ended.aborted || (this.#pause?.isOverdue === true && call.error !== undefined && isOvertaken);
   }
 
-  /** The API answered what the call asked, for better or worse. */
-  #succeeded(call: RunCall): undefined {
+  /** The API answered this call, with a success or with an error about this call only. */
+  #answered(call: RunCall): undefined {
     this.#waitingSince = performance.now();
     this.#failuresInARow = 0;
-    this.#successes += 1;
+    this.#answers += 1;
     if (call.pauses === this.#pauses && !this.#timer) {
       this.#pause = undefined;
       this.#limit *= GROWTH;
@@ -140,21 +138,21 @@ export class Run {
   /** @returns How long until the run resumes, in ms; undefined if the failure is the call's own. */
   #failed(call: RunCall, error: ClientError): number | undefined {
     if (endsRun(error, call.maxWait)) this.end(error);
-    if (!isApiWide(error)) return this.#succeeded(call);
+    if (!isApiWide(error)) return this.#answered(call);
     if (!(error instanceof ConnectionError)) this.#waitingSince = performance.now();
     this.#failuresInARow += 1;
-    if (this.#successes > call.successesBefore) call.rejections += 1;
-    call.successesBefore = this.#successes;
+    if (this.#answers > call.answersBefore) call.rejections += 1;
+    call.answersBefore = this.#answers;
     const isOutage = this.#failuresInARow >= Math.max(FAILURES_TO_PAUSE, this.calls);
-    const pauses = call.rejections < MAX_REJECTIONS && (this.#pause || isOverload(error) || isOutage);
-    const delay = pauses && !this.ended.aborted ? this.#pauseAfter(call, error) : undefined;
+    const shouldPause = call.rejections < MAX_REJECTIONS && (this.#pause || isOverload(error) || isOutage);
+    const delay = shouldPause && !this.ended.aborted ? this.#pauseAfter(call, error) : undefined;
     this.#leave(call);
     return delay;
   }
 
   #pauseAfter(call: RunCall, error: ClientError): number {
     const now = performance.now();
-    const asked = waitFor(error);
+    const asked = askedMs(error);
     const last = this.#pause;
     let delay: number;
     if (last && call.pauses !== this.#pauses) {
@@ -162,22 +160,22 @@ export class Run {
       this.#pause = { ...last, resumesAt: now + delay };
     } else {
       const { since, endsAt, failures } = last ?? { since: now, endsAt: now + call.maxWait, failures: 0 };
-      // The second failure after that time: until the first, the process can have been suspended.
+      // Only a second failure after `endsAt` counts: before the first, the process may have been suspended.
       const isOverdue = last !== undefined && last.failedAt >= endsAt;
-      const own = Math.max(Math.min(backoff(MIN_DELAY, failures), endsAt - now), MIN_DELAY);
-      delay = last ? Math.max(asked ?? own, MIN_DELAY) : (asked ?? own);
+      const ownDelay = Math.max(Math.min(backoff(MIN_DELAY, failures), endsAt - now), MIN_DELAY);
+      delay = Math.max(asked ?? ownDelay, last ? MIN_DELAY : 0);
       this.#pause = { since, error, failedAt: now, failures: failures + 1, resumesAt: now + delay, endsAt, isOverdue };
       this.#pauses += 1;
       this.#limit = 1;
-      this.#inFlight = 0; // What was sent before the pause can take long, and doesn't count anymore.
+      this.#inFlight = 0; // Attempts sent before the pause can take long, so they no longer count.
       if (isOverdue && call.rejections === 0) this.end(error);
     }
+    if (this.ended.aborted) return delay;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#wake();
     }, delay);
-    if (this.ended.aborted) clearTimeout(this.#timer);
     return delay;
   }
 
@@ -186,8 +184,7 @@ export class Run {
     let room = this.#timer ? 0 : this.#limit - this.#inFlight;
     if (this.#pause?.isOverdue) room = this.#waiting.length; // Those that are over fail, and the others wait again.
     for (; room >= 1 && this.#waiting.length > 0; room -= 1) {
-      const [wake] = this.#waiting.splice(Math.floor(Math.random() * this.#waiting.length), 1);
-      wake?.();
+      this.#waiting.splice(Math.floor(Math.random() * this.#waiting.length), 1)[0]?.();
     }
   }
 }

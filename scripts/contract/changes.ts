@@ -77,7 +77,7 @@ const FLAG = /^(required|deprecated)$/;
 const isValue = (fact: string) => /^["\d-]|^(true|false)$/.test(fact);
 const hasValues = ({ facts }: Place) => [...facts].some(isValue);
 
-/** A reader must compare with no value that is gone, and can rely on knowing all of them, unless there can be others. */
+/** Whether a value or type is gone, or a value is new in a list that was complete. */
 function breaksReader(old: Place, place: Place, gained: readonly string[], lost: readonly string[]): boolean {
   if (lost.some((fact) => !/^(null|deprecated)$/.test(fact))) return true;
   return gained.some((fact) => {
@@ -86,7 +86,7 @@ function breaksReader(old: Place, place: Place, gained: readonly string[], lost:
   });
 }
 
-/** A sender can still send what it sent. */
+/** Whether something that could be sent is no longer allowed, or something is newly required. */
 function breaksSender(old: Place, place: Place, gained: readonly string[], lost: readonly string[]): boolean {
   if (lost.some((fact) => (isValue(fact) ? hasValues(place) : !FLAG.test(fact)))) return true;
   return gained.some((fact) => fact === "required" || (isValue(fact) && !hasValues(old) && !place.facts.has(OPEN)));
@@ -94,7 +94,8 @@ function breaksSender(old: Place, place: Place, gained: readonly string[], lost:
 
 function isTighter(key: string, old: Place, place: Place): boolean {
   const [before, after] = [old.limits.get(key), place.limits.get(key)];
-  if (typeof before !== "number" || typeof after !== "number") return after !== undefined;
+  if (typeof after === "boolean") return after === (key === "uniqueItems"); // or additionalProperties
+  if (typeof before !== "number" || typeof after !== "number" || key === "multipleOf") return after !== undefined;
   return /max/i.test(key) ? after < before : after > before;
 }
 

@@ -1,5 +1,5 @@
 import { type ApiError, ClientError, causesOf, TimeoutError } from "../errors.js";
-import { endsRun, waitFor } from "../retry.js";
+import { askedMs, endsRun } from "../retry.js";
 import { oneLine } from "../text.js";
 import { duration } from "./progress.js";
 
@@ -14,9 +14,9 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^Proxy .*403/, "the proxy forbids this host or port; NO_PROXY can list hosts that need no proxy"],
 ];
 
-/** What a line doesn't repeat: its own ID, and what is for the developers of OpenSSL, Node and undici. */
+/** Parts that a line leaves out: internals of OpenSSL, Node and undici. */
 const NOISE =
-  /^\S+ (?=was not sent: )|\w+:error:\w+:SSL routines:\w*:([^:]+):\S*| - Local \(undefined:undefined\)| !== 200 when HTTP Tunneling/g;
+  /\w+:error:\w+:SSL routines:\w*:([^:]+):\S*| - Local \(undefined:undefined\)| !== 200 when HTTP Tunneling/g;
 
 /** An error in one line, without the ID that the line begins with. */
 export function messageOf(error: unknown): string {
@@ -28,9 +28,9 @@ export function messageOf(error: unknown): string {
   return hint ? `${message}; ${hint}` : message;
 }
 
-/** Why a run ended by itself; undefined if its only ID has said so already. */
+/** Why a run ended by itself; undefined if the result of its last ID has said so already. */
 export function stopOf(error: ClientError, maxWait: number, isLast: boolean): string | undefined {
-  const wait = waitFor(error) ?? 0;
+  const wait = askedMs(error) ?? 0;
   if (wait <= maxWait && endsRun(error, maxWait)) return isLast ? undefined : `Stopped: ${messageOf(error)}`;
   const asked = wait > maxWait && `asks to wait ${duration(wait)}, longer than --max-wait`;
   return `Stopped: the API ${asked || `hasn't accepted a request for ${duration(maxWait)}`}: ${messageOf(error)}`;

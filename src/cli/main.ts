@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { CommanderError } from "commander";
 import { cancelInRun } from "../cancel-uploads.js";
 import { ClientError } from "../errors.js";
-import { Run } from "../run.js";
+import { NotSent, Run } from "../run.js";
 import { excerpt } from "../text.js";
 import { messageOf, stopOf } from "./explain.js";
 import { countEntries, ID, readEntries, rejectKey, rejectSameFile } from "./ids.js";
@@ -31,10 +31,10 @@ export interface Process extends Pick<NodeJS.Process, "env" | "ppid">, Readonly<
 export type Context = Readonly<{ args: readonly string[]; options: Options; key: string; process: Process }>;
 
 /** Makes `fetch` use the environment's proxies. Returns what closes its connections. */
-export type Connect = (env: Process["env"]) => Promise<() => Promise<void>>;
+export type InstallFetch = (env: Process["env"]) => Promise<() => Promise<void>>;
 
 /** Runs the command. Returns the exit code. */
-export async function main(argv: readonly string[], process: Process, connect: Connect): Promise<number> {
+export async function main(argv: readonly string[], process: Process, connect: InstallFetch): Promise<number> {
   const key = process.env["OPENAI_API_KEY"]?.trim() ?? "";
   try {
     const program = createProgram({ key, process }).parse(argv, { from: "user" });
@@ -88,6 +88,7 @@ async function cancelAll(context: Context): Promise<number> {
     // One at a time keeps the requests of a dry run in order.
     const callOptions = { concurrency: dryRun ? 1 : concurrency, maxWait, onRetry, signal: giveUp.signal };
     for await (const { uploadId, upload, error } of cancelInRun(run, client, uploadIds, callOptions)) {
+      if (error instanceof NotSent) continue; // counted as not tried
       if (error) report.failed({ text: uploadId }, error);
       else if (dryRun) report.planned(uploadId, upload);
       else report.cancelled(uploadId, upload);
@@ -136,6 +137,5 @@ async function* idsToSend(context: Context, cancelled: ReadonlySet<string>, repo
     await report.drained();
   }
   report.tally.total = entries;
-  if (context.args.includes(STDIN) && entries < context.args.length)
-    throw new Error("there is no upload ID in standard input");
+  if (context.args.includes(STDIN) && entries < context.args.length) throw new Error("no upload ID in standard input");
 }

@@ -87,7 +87,7 @@ test.for([
   expect(await cancelUpload(server.url, ["-"], input)).toEqual({
     exitCode: 1,
     stdout: "",
-    stderr: "error: there is no upload ID in standard input\n0 cancelled, 0 failed\n",
+    stderr: "error: no upload ID in standard input\n0 cancelled, 0 failed\n",
   });
 });
 

@@ -32,7 +32,7 @@ async function freePort(): Promise<string> {
 interface Dev extends AsyncDisposable {
   readonly pid: number;
   /** Waits until it prints this, and returns what it printed since the last wait, up to there. */
-  waitFor(text: string): Promise<string>;
+  askedMs(text: string): Promise<string>;
   /** The mock's answer; undefined while it loads a contract. */
   callMock(): Promise<unknown>;
   /** Waits until the mock's answer has this file name. */
@@ -58,7 +58,7 @@ async function dev(copy: Copy): Promise<Dev> {
     });
   }
 
-  async function waitFor(text: string): Promise<string> {
+  async function askedMs(text: string): Promise<string> {
     while (!printed.includes(text)) {
       const hasExited = await Promise.race([exited.then(() => true), once(output, "text").then(() => false)]);
       if (hasExited) throw new Error(`npm run dev exited before it printed "${text}":\n${printed}`);
@@ -84,10 +84,10 @@ async function dev(copy: Copy): Promise<Dev> {
 
   return {
     pid,
-    waitFor,
+    askedMs,
     callMock,
     async waitForMock(filename) {
-      while (Object(await callMock()).filename !== filename) await waitFor(SERVED);
+      while (Object(await callMock()).filename !== filename) await askedMs(SERVED);
     },
     interrupt,
     async [Symbol.asyncDispose]() {
@@ -100,12 +100,12 @@ test("npm run dev keeps the types and the mock at the last valid contract, and s
   using copy = copyOfRepository();
   copy.splitContract();
   await using running = await dev(copy);
-  const { waitFor, waitForMock, callMock } = running;
-  await waitFor(VALID);
+  const { askedMs, waitForMock, callMock } = running;
+  await askedMs(VALID);
 
   copy.editContract("filename: training_examples.jsonl", "filename: new.jsonl");
   copy.write(UPLOAD, copy.read(UPLOAD).replace("  expires_at:\n", "  parts:\n    type: integer\n  expires_at:\n"));
-  await waitFor(VALID);
+  await askedMs(VALID);
   expect(copy.read(TYPES)).toContain("parts?: number");
   await waitForMock("new.jsonl");
 
@@ -121,9 +121,9 @@ test("npm run dev keeps the types and the mock at the last valid contract, and s
     ],
   ] as const) {
     copy.write(CONTRACT, broken);
-    await waitFor("✗ The types and the mock stay as they were. ");
+    await askedMs("✗ The types and the mock stay as they were. ");
     copy.write(CONTRACT, valid);
-    expect(await waitFor(VALID)).toMatch(problem);
+    expect(await askedMs(VALID)).toMatch(problem);
   }
   expect(copy.read(TYPES)).toBe(types);
   expect(await callMock()).toMatchObject({ filename: "new.jsonl" });
@@ -153,8 +153,8 @@ test("npm run dev notices each save, in whatever way the file is written", async
   git("commit", "--quiet", "--all", "--message", "original");
 
   await using running = await dev(copy);
-  await running.waitFor(VALID);
-  await running.waitFor(SERVED);
+  await running.askedMs(VALID);
+  await running.askedMs(SERVED);
 
   const ways: Record<string, (name: string) => Promise<unknown>> = {
     "in-place": async (name) => copy.write(CONTRACT, version(name)),
@@ -165,7 +165,7 @@ test("npm run dev notices each save, in whatever way the file is written", async
     checkout: async (name) => git("checkout", "--quiet", "--force", name),
     recreate: async (name) => {
       rmSync(file);
-      await running.waitFor("openapi/openapi.yaml does not exist");
+      await running.askedMs("openapi/openapi.yaml does not exist");
       copy.write(CONTRACT, version(name));
     },
   };
@@ -173,7 +173,7 @@ test("npm run dev notices each save, in whatever way the file is written", async
     for (const turn of [1, 2, 3]) {
       const name = `${way}-${turn}`;
       await save(name);
-      while (!copy.read(TYPES).includes(`Saved as ${name}`)) await running.waitFor(VALID);
+      while (!copy.read(TYPES).includes(`Saved as ${name}`)) await running.askedMs(VALID);
       await running.waitForMock(name);
     }
   }
@@ -182,26 +182,26 @@ test("npm run dev notices each save, in whatever way the file is written", async
 test("npm run dev reports the types before the mock follows, type errors in the code, and a mock that dies", async () => {
   using copy = copyOfRepository();
   await using running = await dev(copy);
-  const { waitFor, callMock } = running;
-  await waitFor(SERVED);
+  const { askedMs, callMock } = running;
+  await askedMs(SERVED);
   copy.editContract("filename: training_examples.jsonl", "filename: new.jsonl");
-  expect(await waitFor(VALID)).not.toContain(SERVED);
+  expect(await askedMs(VALID)).not.toContain(SERVED);
   await running.waitForMock("new.jsonl");
 
   const index = copy.read("src/index.ts");
   copy.write("src/index.ts", `${index}export const wrong: string = 1;\n`);
-  await waitFor("src/index.ts");
-  await waitFor("Found 1 error.");
+  await askedMs("src/index.ts");
+  await askedMs("Found 1 error.");
   copy.write("src/index.ts", index);
-  await waitFor("Found 0 errors.");
+  await askedMs("Found 0 errors.");
 
   copy.write(CONTRACT, copy.read(CONTRACT).replaceAll("cancelled", "canceled"));
-  await waitFor("src/cancel-upload.ts");
+  await askedMs("src/cancel-upload.ts");
 
   const prism = execFileSync("pgrep", ["-P", String(running.pid), "-f", "prism"], { encoding: "utf8" });
   process.kill(Number(prism), "SIGKILL");
-  await waitFor("✗ The mock has exited; starting it again");
-  await waitFor(SERVED);
+  await askedMs("✗ The mock has exited; starting it again");
+  await askedMs(SERVED);
   expect(await callMock()).toMatchObject({ status: "canceled" });
 
   expect(await running.interrupt()).toBe(0);

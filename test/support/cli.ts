@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { PassThrough, type Writable } from "node:stream";
-import { type Connect, type Input, main } from "../../src/cli/main.js";
+import { type Input, type InstallFetch, main } from "../../src/cli/main.js";
 import { key } from "./client.js";
 import type { Ended } from "./run.js";
 import type { Server } from "./server.js";
@@ -23,7 +23,7 @@ interface CommandOptions {
   /** Standard input itself, instead. */
   readonly stdin?: Input;
   /** Instead of Node's own fetch, without a proxy. */
-  readonly connect?: Connect;
+  readonly connect?: InstallFetch;
   /** Makes standard output and standard error a terminal of this width. */
   readonly columns?: number;
 }
