@@ -42,20 +42,22 @@ export function cancelUpload(
 }
 
 /** {@link cancelUpload} for a call that is part of a run. */
-export async function cancel(
+export function cancel(
   client: Client,
   uploadId: string,
   options: CancelUploadOptions | undefined,
   run?: Run,
 ): Promise<CancelledUpload> {
-  checkSegment("uploadId", uploadId);
   const params = { path: { upload_id: uploadId } };
   return perform(
     client,
     {
       name: `Cancelling ${nameOf(uploadId)}`,
       expected: `cancelled Upload ${nameOf(uploadId)}`,
-      send: (init) => client.POST("/uploads/{upload_id}/cancel", { ...init, params }),
+      send: (init) => {
+        checkSegment("uploadId", uploadId); // The client would call it upload_id.
+        return client.POST("/uploads/{upload_id}/cancel", { ...init, params });
+      },
       accepts: (body): body is CancelledUpload => isCancelledUpload(body) && body.id === uploadId,
     },
     options,

@@ -19,8 +19,12 @@ export interface Client extends OpenapiClient<paths> {
   readonly settings: ClientSettings;
 }
 
+type SharedOptions = RetryOptions & Pick<ClientOptions, "fetch" | "signal">;
+
 /** The defaults for a client's calls. */
-export interface ClientSettings extends OrUndefined<Required<RetryOptions & Pick<ClientOptions, "fetch" | "signal">>> {
+export interface ClientSettings
+  extends Readonly<typeof RETRY_DEFAULTS>,
+    Omit<SharedOptions, keyof typeof RETRY_DEFAULTS> {
   /** Whether its calls are authorized: `apiKey` can still be a function that fails. */
   readonly isAuthorized: boolean;
 }
@@ -110,7 +114,8 @@ export function createClient(options: ClientOptions = {}): Client {
     },
   });
   const isAuthorized = key !== undefined || hasCredential(allHeaders);
-  return { ...client, settings: { fetch, signal, maxRetries, timeout, maxWait, onRetry, isAuthorized } };
+  const shared: OrUndefined<Required<SharedOptions>> = { fetch, signal, maxRetries, timeout, maxWait, onRetry };
+  return { ...client, settings: { ...RETRY_DEFAULTS, ...defined(shared), isAuthorized } };
 }
 
 /** A call's options over the client's settings over the defaults. */
@@ -126,7 +131,7 @@ export function resolveOptions(client: Client, options: CallOptions): ResolvedOp
   checkOptions(options, CALL_OPTIONS);
   const signals = [client.settings.signal, options.signal].filter((signal) => signal !== undefined);
   const headers = normalizeHeaders(options.headers);
-  return { ...RETRY_DEFAULTS, ...defined(client.settings), ...defined(options), headers, signals };
+  return { ...client.settings, ...defined(options), headers, signals };
 }
 
 const checkSignal: Check = (value, name) => {
