@@ -23,7 +23,10 @@ export function credentialsOf(headers: Headers): string[] {
   });
 }
 
-/** A copy of a JSON value in which neither a string nor a property name shows a credential. */
+/**
+ * A copy of a JSON value in which neither a string nor a property name shows a credential. Numbers stay: they contain the
+ * digits of a key only by chance, and whoever reads the JSON needs them as they are.
+ */
 export function redact<Json>(credentials: readonly string[], value: Json): Json {
   const hide = createRedactor(credentials);
   return JSON.parse(

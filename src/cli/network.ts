@@ -42,7 +42,7 @@ function nameInErrors(https: Proxy, http: Proxy): void {
     const isDown = ({ url: { host } }: Proxy) => connectParams?.host === host || error.message.endsWith(` ${host}`);
     // Only https:// needs a tunnel.
     const proxy = error.message.startsWith("Proxy response (") ? https : [https, http].find(isDown);
-    const name = proxy && ` (proxy ${proxy.url.host} from ${proxy.variable})`;
-    if (name) error.message = (error.message || Object(error).code) + name;
+    if (proxy)
+      error.message = `${error.message || Object(error).code} (proxy ${proxy.url.host} from ${proxy.variable})`;
   });
 }

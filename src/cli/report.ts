@@ -1,11 +1,11 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline";
 import prettyBytes from "pretty-bytes";
 import type { CancelledUpload } from "../cancel-upload.js";
+import { redact } from "../redact.js";
 import type { Run } from "../run.js";
 import { excerpt, oneLine, visible, visibleJson } from "../text.js";
 import { fieldsOf, kindOf, messageOf } from "./explain.js";
 import type { Entry } from "./ids.js";
-import { hideKey } from "./key.js";
 import type { Context } from "./main.js";
 import { createAnnouncer, join, progressLine, summary, Tally } from "./progress.js";
 import type { ResultsFile } from "./results-file.js";
@@ -52,7 +52,8 @@ export class Report {
 
   cancelled(uploadId: string, upload: CancelledUpload): void {
     this.tally.succeeded += 1;
-    const [shown, id] = [upload, upload._request_id].map((value) => hideKey(value, this.#context.key));
+    const shown = redact([this.#context.key], upload);
+    const id = redact([this.#context.key], upload._request_id);
     // Only the fields that make it a cancelled Upload have been checked.
     const { filename, bytes }: { filename?: unknown; bytes?: unknown } = Object(shown);
     const name = typeof filename === "string" ? excerpt(filename) : "";
@@ -63,7 +64,7 @@ export class Report {
   /** A request that is not sent. The answer of a dry run repeats it. */
   planned(uploadId: string, answer: CancelledUpload): void {
     this.tally.succeeded += 1;
-    const [method, url, headers] = Object(hideKey(Object(answer).request, this.#context.key));
+    const [method, url, headers] = Object(redact([this.#context.key], Object(answer).request));
     const words = [method, url, ...Object.entries(headers).map((header) => header.join(": "))];
     this.#print(words, { upload_id: uploadId, ok: true, request: { method, url, headers } });
   }
