@@ -15,7 +15,7 @@ type Success = operations["cancelUpload"]["responses"][200]["content"]["applicat
 /** An Upload that was cancelled: its `status` is `"cancelled"`, and no Parts can be added to it. */
 export interface CancelledUpload extends Success {
   /** The response's `x-request-id`, which OpenAI's support asks for; null if it had none. It isn't enumerable. */
-  readonly _request_id: string | null;
+  readonly _request_id?: string | null;
 }
 
 /** Options for one cancel. They override the client's. */

@@ -42,7 +42,7 @@ test("onRetry can be any callback, whatever it returns", () => {
 });
 
 test("the request ID is typed", () => {
-  expectTypeOf<CancelledUpload["_request_id"]>().toEqualTypeOf<string | null>();
+  expectTypeOf<CancelledUpload["_request_id"]>().toEqualTypeOf<string | null | undefined>();
 });
 
 describe("it is a compile error", () => {
