@@ -63,7 +63,10 @@ export interface ClientOptions extends OrUndefined<OpenapiOptions>, CallOptions 
   readonly organization?: string | undefined;
   /** The `OpenAI-Project` header. Default: `OPENAI_PROJECT_ID` from the environment. */
   readonly project?: string | undefined;
-  /** Sends each request, whose signal aborts when the time is up. Default: the platform's `fetch`. */
+  /**
+   * Sends each request, whose signal aborts when the time is up. Called with `requestInitExt` as a second argument, if there
+   * is one. Default: the platform's `fetch`.
+   */
   readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
@@ -104,7 +107,7 @@ export function createClient(options: ClientOptions = {}): Client {
     headers: Object.fromEntries(allHeaders), // openapi-fetch only recognizes the Headers that the platform has at the time
     pathSerializer: serializePath,
     Request: openapiOptions.Request ?? currentRequest(),
-    // A type that has only the first argument, which most need; openapi-fetch passes on `requestInitExt` as a second.
+    // openapi-fetch passes `requestInitExt` as a second argument, though its type doesn't say so.
     fetch: fetch ?? ((...args: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...args)),
   });
   client.use({

@@ -43,10 +43,11 @@ export abstract class ClientError extends Error {
     const attempts = call.requests.length;
     const hide = createRedactor(secretsOf(call));
     const show = (text: string) => oneLine(excerpt(hide(text)));
+    const shown = show(problem);
     const details = [...notes.map(show), `attempts: ${attempts}`].join(", ");
-    super(`${oneLine(hide(call.name))} failed: ${show(problem)} (${details})`, options);
+    super(`${oneLine(hide(call.name))} failed: ${shown} (${details})`, options);
     this.attempts = attempts;
-    addHidden<ClientError>(this, { problem: show(problem) });
+    addHidden<ClientError>(this, { problem: shown });
   }
 }
 
